@@ -1,0 +1,197 @@
+/**
+ * A cache that cannot be stampeded.
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Schema from "effect/Schema"
+import { accessors, type Accessors } from "./core/accessors.js"
+import * as Core from "./core/cache.js"
+import type { LookupOptions } from "./core/request.js"
+import type { Service } from "./core/service.js"
+import { type CacheOptions, type LeaseOptions, settings } from "./core/settings.js"
+import type { CacheBackend } from "./port/CacheBackend.js"
+import { SharedCache } from "./SharedCache.js"
+
+export type { CacheCounters } from "./core/counters.js"
+export type { CacheEvent } from "./core/events.js"
+export type { CacheHealth, CacheStats, EntryInfo } from "./core/service.js"
+export type { CacheOptions, LeaseOptions } from "./core/settings.js"
+
+/**
+ * What a caller of `getOrCreate` may ask for; unset means the layer's default.
+ *
+ * - `ttl`: how long the value is fresh, or a function of the value; default 1
+ *   hour. Infinity: for good. Zero: shared with those who wait, never stored
+ * - `staleWhileRevalidate`: how long after that it may be served while it is
+ *   rebuilt; default 0. The writer's window counts; a reader's can shorten it
+ * - `beta`: eagerness of early refresh; default 1, 0 turns it off
+ * - `wait`: the longest wait for another process's creator; default 5 minutes.
+ *   Then the creator runs here, and its value is not stored
+ * - `background`: `false` rebuilds nothing behind: an early refresh is made in
+ *   line, and stale values are not served; default true
+ * - `schema`: encodes what is stored, decodes what is read; a mismatch is a miss
+ * - `refresh`: skips the read: rebuilds, and stores
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface GetOrCreateOptions<A> extends LookupOptions<A> {}
+
+/**
+ * `Cache.getOrCreate(key, create)` runs `create` once a refresh, for all fibers
+ * that ask, and for all processes if the backend is shared.
+ *
+ * A fault of the backend never reaches a caller. Without a schema the type of a
+ * hit is the caller's word: unchecked. The lease that makes processes take turns
+ * saves work; it is no mutual exclusion for anything but the entry itself.
+ *
+ * @example
+ * ```ts
+ * import * as Effect from "effect/Effect"
+ * import { Cache, MemoryCache } from "effect-larder"
+ *
+ * const program = Cache.getOrCreate("answer", Effect.succeed(42), { ttl: "1 minute" })
+ *
+ * Effect.runPromise(program.pipe(Effect.provide(MemoryCache.layer()))).then(console.log)
+ * ```
+ *
+ * @since 0.1.0
+ * @category tags
+ */
+export class Cache extends Context.Tag("effect-larder/Cache")<Cache, Service>() {
+  private static readonly all: Accessors<Cache> = accessors(this)
+
+  /**
+   * The entry of `key`, or what `create` makes of it, which then is the entry.
+   *
+   * Callers that come while it is being made wait for it: one run serves them
+   * all, and its failure or defect is theirs, too. The first caller's creator,
+   * options and surroundings decide. A caller that is interrupted leaves; the
+   * last one to leave ends the creator. The creator gets a scope of its own,
+   * closed when it ends. What is rebuilt behind keeps the services of the reader
+   * that started it: if those end with a request, say `background: false`.
+   *
+   * With `runSync`, a memory hit, or a miss with a synchronous creator, works.
+   *
+   * @since 0.1.0
+   */
+  static readonly getOrCreate: Accessors<Cache>["getOrCreate"] = this.all.getOrCreate
+
+  /**
+   * `getOrCreate` for pipes: `loadUser(id).pipe(Cache.cached("user:" + id))`.
+   *
+   * @since 0.1.0
+   */
+  static readonly cached: Accessors<Cache>["cached"] = this.all.cached
+
+  /**
+   * The fresh value of `key`, or none. A stale one is none, and a miss.
+   *
+   * @since 0.1.0
+   */
+  static readonly get: Accessors<Cache>["get"] = this.all.get
+
+  /**
+   * Stores a value, and overtakes what is being rebuilt. What cannot be stored
+   * is logged, and leaves no entry.
+   *
+   * @since 0.1.0
+   */
+  static readonly set: Accessors<Cache>["set"] = this.all.set
+
+  /**
+   * Removes the entry; `true`: one was there. What is being rebuilt meanwhile is
+   * not stored. No read that begins after this has returned sees an older value.
+   *
+   * While the backend does not confirm, this gives `false`, holds in this
+   * process alone, and is replayed; see `health`.
+   *
+   * @since 0.1.0
+   */
+  static readonly invalidate: Accessors<Cache>["invalidate"] = this.all.invalidate
+
+  /**
+   * Removes all entries of this prefix, and of no other. What is built meanwhile
+   * from an entry that is not cleared yet may survive.
+   *
+   * @since 0.1.0
+   */
+  static readonly clear: Accessors<Cache>["clear"] = this.all.clear
+
+  /**
+   * The keys of live entries, without the prefix; `pattern` is a glob as in
+   * Redis. Order unspecified; in a shared backend a key may come twice.
+   *
+   * @since 0.1.0
+   */
+  static readonly keys: Accessors<Cache>["keys"] = this.all.keys
+
+  /**
+   * One entry as an operator sees it: times, size, who rebuilds it now.
+   *
+   * @since 0.1.0
+   */
+  static readonly inspect: Accessors<Cache>["inspect"] = this.all.inspect
+
+  /**
+   * What an operator may want to hear of; never an event a hit. A slow listener
+   * loses the oldest.
+   *
+   * @since 0.1.0
+   */
+  static readonly events: Accessors<Cache>["events"] = this.all.events
+
+  /**
+   * The counters, and what the cache holds. Looks at every key of the backend.
+   *
+   * @since 0.1.0
+   */
+  static readonly stats: Accessors<Cache>["stats"] = this.all.stats
+
+  /**
+   * The numbers of `stats` that need no I/O.
+   *
+   * @since 0.1.0
+   */
+  static readonly counters: Accessors<Cache>["counters"] = this.all.counters
+
+  /**
+   * How the cache is doing, and why, if it is not well.
+   *
+   * @since 0.1.0
+   */
+  static readonly health: Accessors<Cache>["health"] = this.all.health
+
+  /**
+   * A cache over a backend of your own. A wrong setting is a defect.
+   *
+   * @since 0.1.0
+   */
+  static readonly fromBackend = (
+    backend: CacheBackend,
+    options: CacheOptions & { readonly lease?: LeaseOptions | undefined } = {}
+  ): Layer.Layer<Cache | SharedCache> =>
+    Layer.scopedContext(
+      Effect.suspend(() => Core.make({ backend }, settings(options, options))).pipe(
+        Effect.map((service) =>
+          Context.make(Cache, service).pipe(Context.add(SharedCache, service))
+        )
+      )
+    )
+}
+
+/**
+ * @since 0.1.0
+ */
+export declare namespace Cache {
+  /**
+   * The service behind the tag.
+   *
+   * @since 0.1.0
+   */
+  export type { Service }
+}

@@ -1,0 +1,24 @@
+/**
+ * A cache that is none.
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { Cache } from "./Cache.js"
+import * as Noop from "./core/noop.js"
+import { SharedCache } from "./SharedCache.js"
+
+/**
+ * Every read misses, every write succeeds, nothing is coalesced: each caller
+ * runs its own creator.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer: Layer.Layer<Cache | SharedCache> = Layer.effectContext(
+  Effect.map(Noop.make, (service) =>
+    Context.make(Cache, service).pipe(Context.add(SharedCache, service))
+  )
+)

@@ -1,0 +1,73 @@
+/**
+ * A cache that every instance of a service sees.
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type { Cache } from "./Cache.js"
+import { accessors, type Accessors } from "./core/accessors.js"
+import * as Noop from "./core/noop.js"
+import type { Service } from "./core/service.js"
+
+/** By its key: `Cache.ts` imports this file, so this one cannot import the class. */
+const CacheTag = Context.GenericTag<Cache, Service>("effect-larder/Cache")
+
+/**
+ * A cache that every instance sees, or one that never hits, with the statics of
+ * `Cache`. Code that must not run on a process-local cache asks for this tag:
+ * what one instance invalidates, another would go on serving.
+ *
+ * @since 0.1.0
+ * @category tags
+ */
+export class SharedCache extends Context.Tag("effect-larder/SharedCache")<SharedCache, Service>() {
+  private static readonly all: Accessors<SharedCache> = accessors(this)
+
+  /** @since 0.1.0 */
+  static readonly getOrCreate: Accessors<SharedCache>["getOrCreate"] = this.all.getOrCreate
+  /** @since 0.1.0 */
+  static readonly cached: Accessors<SharedCache>["cached"] = this.all.cached
+  /** @since 0.1.0 */
+  static readonly get: Accessors<SharedCache>["get"] = this.all.get
+  /** @since 0.1.0 */
+  static readonly set: Accessors<SharedCache>["set"] = this.all.set
+  /** @since 0.1.0 */
+  static readonly invalidate: Accessors<SharedCache>["invalidate"] = this.all.invalidate
+  /** @since 0.1.0 */
+  static readonly clear: Accessors<SharedCache>["clear"] = this.all.clear
+  /** @since 0.1.0 */
+  static readonly keys: Accessors<SharedCache>["keys"] = this.all.keys
+  /** @since 0.1.0 */
+  static readonly inspect: Accessors<SharedCache>["inspect"] = this.all.inspect
+  /** @since 0.1.0 */
+  static readonly events: Accessors<SharedCache>["events"] = this.all.events
+  /** @since 0.1.0 */
+  static readonly stats: Accessors<SharedCache>["stats"] = this.all.stats
+  /** @since 0.1.0 */
+  static readonly counters: Accessors<SharedCache>["counters"] = this.all.counters
+  /** @since 0.1.0 */
+  static readonly health: Accessors<SharedCache>["health"] = this.all.health
+
+  /**
+   * Decides at run time: the cache that is there if it is shared; otherwise one
+   * that never hits, with one warning.
+   *
+   * @since 0.1.0
+   */
+  static readonly fromCache: Layer.Layer<SharedCache, never, Cache> = Layer.effect(
+    SharedCache,
+    Effect.flatMap(CacheTag, (cache) =>
+      cache.isShared
+        ? Effect.succeed(cache)
+        : Effect.zipRight(
+            Effect.logWarning(
+              "The cache is local to this process: other instances would not see what is " +
+                "invalidated here. What asks for SharedCache is not cached."
+            ),
+            Noop.make
+          )
+    )
+  )
+}

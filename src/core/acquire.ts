@@ -1,0 +1,155 @@
+/**
+ * Getting the right to run the creator of one key, across processes.
+ *
+ * A waiter sits through at most one lease that is announced as ended without a
+ * usable value, and besides that at most one that vanished unannounced. If it
+ * then finds the key held again, it runs the creator without a lease: a failing
+ * creator makes no convoy, and frequent invalidations starve nobody.
+ */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type { LeaseReply, LeaseRequest } from "../policy/lease.js"
+import type { Encoded } from "../policy/envelope.js"
+import { decode } from "./codec.js"
+import { fullKey, type L2, type Path, tick } from "./path.js"
+import type { Entry } from "./l1.js"
+import type { Rebuild } from "./rebuild.js"
+import type { Request } from "./request.js"
+import { fromL2 } from "./store.js"
+import { now } from "../port/monotonic.js"
+import type { Listener } from "./waiting.js"
+
+export type Acquired =
+  /** Someone else has stored: here it is, for those who came before `upTo`. */
+  | { readonly _tag: "Value"; readonly entry: Entry; readonly upTo: number }
+  /** Ours: the commit may be sent with this token. */
+  | { readonly _tag: "Granted"; readonly token: string }
+  /** Run the creator, share it in this process, store nothing in L2. */
+  | { readonly _tag: "Leaseless"; readonly isFaulted: boolean }
+  /** A refresh that nobody needs any more. */
+  | { readonly _tag: "Declined" }
+
+/** What a waiter has lived through. */
+interface Patience {
+  readonly awaited: string | undefined
+  readonly hasSeenVanish: boolean
+}
+
+export const acquire = (
+  path: Path,
+  l2: L2,
+  rebuild: Rebuild,
+  first: Request
+): Effect.Effect<Acquired> =>
+  Effect.suspend(() => {
+    const listener = l2.waiters.listen(fullKey(path, rebuild.key))
+    return Effect.ensuring(
+      attempt(path, l2, rebuild, first, listener, { awaited: undefined, hasSeenVanish: false }),
+      Effect.sync(listener.close)
+    )
+  })
+
+const attempt = (
+  path: Path,
+  l2: L2,
+  rebuild: Rebuild,
+  first: Request,
+  listener: Listener,
+  patience: Patience
+): Effect.Effect<Acquired> =>
+  Effect.suspend(() => {
+    const token = l2.nextToken()
+    const sentAt = tick(path)
+    listener.reset()
+    const again = (next: Patience) => attempt(path, l2, rebuild, first, listener, next)
+    return Effect.matchCauseEffect(ask(path, l2, rebuild, first, token), {
+      onFailure: (cause) => {
+        first.tally.backendErrors++
+        return Effect.as(path.log.fault("lease", Cause.squash(cause)), {
+          _tag: "Leaseless",
+          isFaulted: true
+        } as const)
+      },
+      onSuccess: (reply) => {
+        switch (reply._tag) {
+          case "Declined":
+            return Effect.succeed(reply)
+          case "Value":
+            return take(l2, reply.stored, first, sentAt, again(patience))
+          case "Granted": {
+            const { awaited } = patience
+            if (awaited !== undefined && reply.ended !== awaited) {
+              first.tally.takeovers++
+              path.events.emit({ _tag: "Takeover", key: rebuild.key })
+            }
+            return Effect.succeed({ _tag: "Granted", token } as const)
+          }
+          case "Held":
+            return sitThrough(rebuild, first, listener, patience, reply, again)
+        }
+      }
+    })
+  })
+
+/**
+ * Asks once. If the reply stays unknown the lease may have been granted all the
+ * same, or may be yet: the token is given back, behind, and never used again.
+ * When it is a caller's leaving that ends this, the leaver awaits that.
+ */
+const ask = (path: Path, l2: L2, rebuild: Rebuild, first: Request, token: string) => {
+  const key = fullKey(path, rebuild.key)
+  const common = { token, duration: path.defaults.leaseDuration }
+  const request: LeaseRequest =
+    rebuild.intent === "refresh"
+      ? { ...common, intent: "refresh", seen: rebuild.seen ?? "" }
+      : rebuild.intent === "replace"
+        ? { ...common, intent: "replace" }
+        : { ...common, intent: "read", reject: first.reject }
+  const giveBack = Effect.ignore(l2.backend.release(key, token))
+  return Effect.onExit(l2.backend.lease(key, request), (exit) =>
+    Exit.isSuccess(exit)
+      ? Effect.void
+      : Cause.isInterrupted(exit.cause)
+        ? giveBack
+        : Effect.asVoid(Effect.forkIn(giveBack, path.scope))
+  )
+}
+
+const take = (
+  l2: L2,
+  stored: Encoded,
+  first: Request,
+  sentAt: number,
+  again: Effect.Effect<Acquired>
+): Effect.Effect<Acquired> =>
+  Effect.flatMap(Effect.zip(decode(stored, first.options.schema, first.region), now), (both) => {
+    const [decoded, time] = both
+    const entry = fromL2(l2, decoded, time)
+    if (entry !== undefined) return Effect.succeed({ _tag: "Value", entry, upTo: sentAt } as const)
+    first.tally.decodeErrors++
+    first.reject = decoded.headerText
+    return again
+  })
+
+const sitThrough = (
+  rebuild: Rebuild,
+  first: Request,
+  listener: Listener,
+  patience: Patience,
+  held: Extract<LeaseReply, { _tag: "Held" }>,
+  again: (patience: Patience) => Effect.Effect<Acquired>
+): Effect.Effect<Acquired> =>
+  Effect.flatMap(now, (time) => {
+    const leaseless: Acquired = { _tag: "Leaseless", isFaulted: false }
+    const { awaited, hasSeenVanish } = patience
+    if (awaited === undefined) first.tally.waits++
+    const hasEnded = awaited !== undefined && awaited !== held.token
+    const isAnnounced = hasEnded && held.ended === awaited
+    if (hasEnded && (isAnnounced || hasSeenVanish)) return Effect.succeed(leaseless)
+    if (time >= rebuild.waitUntil) return Effect.succeed(leaseless)
+    return Effect.zipRight(
+      listener.untilEnded(held.token, rebuild.waitUntil - time),
+      again({ awaited: held.token, hasSeenVanish: hasSeenVanish || hasEnded })
+    )
+  })

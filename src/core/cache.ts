@@ -1,0 +1,84 @@
+/** Puts a cache together: its tiers, what hears their pushes, what ends with the scope. */
+import * as DateTime from "effect/DateTime"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import type { CacheBackend } from "../port/CacheBackend.js"
+import { emptyTally, snapshot } from "./counters.js"
+import * as Events from "./events.js"
+import { getOrCreate } from "./getOrCreate.js"
+import { L1 } from "./l1.js"
+import * as L2 from "./l2.js"
+import * as Log from "./log.js"
+import { publishMetrics } from "./metrics.js"
+import { type Path, tallyOf } from "./path.js"
+import * as Query from "./query.js"
+import type { Service } from "./service.js"
+import type { Settings } from "./settings.js"
+import * as Write from "./write.js"
+
+export interface Tiers {
+  /** How many entries L1 holds; undefined: there is none. */
+  readonly capacity?: number | undefined
+  /** L2; undefined: there is none. */
+  readonly backend?: CacheBackend | undefined
+}
+
+export const make = (
+  tiers: Tiers,
+  settings: Settings
+): Effect.Effect<Service, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const path = yield* makePath(tiers, settings)
+    const backend = tiers.backend?.name ?? "memory"
+    const since = yield* DateTime.now
+    yield* publishMetrics(path, backend)
+    yield* Effect.addFinalizer(() => Effect.sync(() => close(path)))
+    if (path.l2 !== undefined) yield* L2.listen(path, path.l2)
+    return {
+      isShared: path.l2 !== undefined,
+      lookup: (fiber, region, key, create, options) =>
+        getOrCreate(path, fiber, region, key, create, options),
+      get: (region, key, schema) => Query.get(path, region, key, schema),
+      set: (region, key, value, options) => Write.set(path, region, key, value, options),
+      invalidate: (key) => Write.invalidate(path, key),
+      clear: (start) => Write.clear(path, start),
+      keys: (pattern) => Query.keys(path, pattern),
+      inspect: (key) => Query.inspect(path, key),
+      events: path.events.stream,
+      stats: Query.stats(path),
+      counters: (region) =>
+        Effect.sync(() => snapshot(region ? [tallyOf(path, region)] : path.tallies.values())),
+      health: Effect.sync(() => Query.health(path, backend, since))
+    }
+  })
+
+const makePath = (
+  { backend, capacity }: Tiers,
+  settings: Settings
+): Effect.Effect<Path, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const tally = emptyTally()
+    const l1 = capacity === undefined ? undefined : new L1(capacity, () => tally.evictions++)
+    // Until the subscription is confirmed, L1 would miss what others write.
+    if (l1 !== undefined && backend !== undefined) l1.isServing = false
+    const events = yield* Events.make
+    return {
+      ...settings,
+      l1,
+      l2: backend && (yield* L2.make(backend, settings, tally, events)),
+      rebuilds: new Map(),
+      tallies: new Map([["", tally]]),
+      events,
+      log: Log.make(settings.name),
+      scope: yield* Effect.scope,
+      isClosed: false,
+      lastTick: 0
+    }
+  })
+
+/** The scope interrupts what runs; whoever waits for a reply is interrupted here. */
+const close = (path: Path): void => {
+  path.isClosed = true
+  path.l2?.gather.close()
+  path.l1?.removeAll("")
+}

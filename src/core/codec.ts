@@ -1,0 +1,109 @@
+/** Between a value and its stored form: the schema, JSON, and the envelope around it. */
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Exit from "effect/Exit"
+import * as ParseResult from "effect/ParseResult"
+import * as Schema from "effect/Schema"
+import * as Envelope from "../policy/envelope.js"
+import { unstorable } from "../policy/storable.js"
+import type { AnySchema } from "./path.js"
+import type { Region } from "./request.js"
+
+/** Why a value is not stored: for the log, so it never shows the value. */
+export interface Refusal {
+  readonly what: string
+}
+
+export interface Payload {
+  readonly kind: Envelope.Header["kind"]
+  readonly text: string
+}
+
+/** Turns a value into what is stored, or says what JSON would make of it. */
+export const encode = (
+  schema: AnySchema | undefined,
+  value: unknown,
+  isFailure: boolean
+): Effect.Effect<Either.Either<Payload, Refusal>> => {
+  if (schema === undefined) return Effect.sync(() => toJson(value, isFailure))
+  return Schema.encodeUnknown(schema)(value).pipe(
+    Effect.match({
+      onSuccess: (encoded) => toJson(encoded, isFailure),
+      onFailure: (error) => refuse(`its schema does not encode it${at(error)}`)
+    }),
+    Effect.catchAllDefect(() => Effect.succeed(refuse("its schema threw while encoding it")))
+  )
+}
+
+const refuse = (what: string): Either.Either<never, Refusal> => Either.left({ what })
+
+/** Where the schema balked. The message itself would show the value. */
+const at = (error: ParseResult.ParseError): string => {
+  const path = ParseResult.ArrayFormatter.formatErrorSync(error)[0]?.path ?? []
+  return path.length === 0 ? "" : ` at ${["$", ...path.map(String)].join(".")}`
+}
+
+const toJson = (value: unknown, isFailure: boolean): Either.Either<Payload, Refusal> => {
+  const found = unstorable(value)
+  if (found !== undefined) return refuse(`JSON would lose ${found.what} at ${found.path}`)
+  if (value === undefined && !isFailure) return Either.right({ kind: "u", text: "" })
+  // A failure that is `undefined` is still a failure: its absence is the text.
+  const text = value === undefined ? "" : JSON.stringify(value)
+  return Either.right({ kind: isFailure ? "e" : "v", text })
+}
+
+/** What a stored form says to a reader with this schema and version. */
+export interface Decoded {
+  readonly schema: AnySchema | undefined
+  readonly region: Region
+  /** Undefined: nothing this reader can use. */
+  readonly exit: Exit.Exit<any, any> | undefined
+  /** Undefined: a stranger's value. */
+  readonly header: Envelope.Header | undefined
+  readonly headerText: string | undefined
+}
+
+/** Never fails: what cannot be decoded is a miss. */
+export const decode = (
+  stored: Envelope.Encoded,
+  schema: AnySchema | undefined,
+  region: Region
+): Effect.Effect<Decoded> => {
+  const envelope = Envelope.decode(stored)
+  const result = (exit: Exit.Exit<any, any> | undefined): Decoded => ({
+    schema,
+    region,
+    exit,
+    header: envelope?.header,
+    headerText: envelope && Envelope.headerText(stored)
+  })
+  if (envelope === undefined) return Effect.succeed(result(undefined))
+  const { header, payload } = envelope
+  if (header.version !== region.version || typeof payload !== "string") {
+    return Effect.succeed(result(undefined))
+  }
+  if (header.kind === "e" && region.error === undefined) return Effect.succeed(result(undefined))
+  const reader = header.kind === "e" ? region.error : schema
+  const json = fromJson(header.kind, payload)
+  if (Either.isLeft(json)) return Effect.succeed(result(undefined))
+  const wrap = header.kind === "e" ? Exit.fail : Exit.succeed
+  if (reader === undefined) return Effect.succeed(result(wrap(json.right)))
+  return Effect.match(Effect.sandbox(Schema.decodeUnknown(reader)(json.right)), {
+    onSuccess: (value) => result(wrap(value)),
+    onFailure: () => result(undefined)
+  })
+}
+
+const fromJson = (kind: Envelope.Header["kind"], text: string): Either.Either<unknown, unknown> =>
+  kind === "u" || (kind === "e" && text === "")
+    ? Either.right(undefined)
+    : Either.try(() => JSON.parse(text) as unknown)
+
+/** Does the schema vouch for a value that is here already, and was never encoded? */
+export const accepts = (schema: AnySchema, value: unknown): boolean => {
+  try {
+    return Schema.is(schema)(value)
+  } catch {
+    return false
+  }
+}

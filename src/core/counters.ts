@@ -1,0 +1,72 @@
+/**
+ * What is counted: plain numbers on the hot path, published as metrics behind.
+ *
+ * Each lookup is exactly one of hit, miss, stale, bypassed.
+ */
+import * as Metric from "effect/Metric"
+
+const names = [
+  "hits",
+  "misses",
+  "stale",
+  "bypassed",
+  "coalesced",
+  "loads",
+  "loadFailures",
+  "earlyRefreshes",
+  "waits",
+  "takeovers",
+  "fencedWrites",
+  "backendErrors",
+  "decodeErrors",
+  "encodeErrors",
+  "evictions"
+] as const
+
+/** How a lookup ended, as far as counting is concerned. */
+export type Outcome = "hits" | "misses" | "stale" | "bypassed"
+
+/** Mutable on purpose: an increment is all that a hit can afford. */
+export type Tally = { [name in (typeof names)[number]]: number }
+
+/** A snapshot of the counts of a cache, or of one of its regions. */
+export interface CacheCounters extends Readonly<Tally> {
+  /** Hits a lookup; 0 when there were none. */
+  readonly hitRate: number
+}
+
+export const emptyTally = (): Tally => Object.fromEntries(names.map((name) => [name, 0])) as Tally
+
+/** The sum of some tallies, with its hit rate. */
+export const snapshot = (tallies: Iterable<Tally>): CacheCounters => {
+  const sum = emptyTally()
+  for (const tally of tallies) for (const name of names) sum[name] += tally[name]
+  const lookups = sum.hits + sum.misses + sum.stale + sum.bypassed
+  return { ...sum, hitRate: lookups === 0 ? 0 : sum.hits / lookups }
+}
+
+/**
+ * Gives a function that adds what has been counted since its last call to
+ * Effect's metrics `larder.cache.…`. Never a key as a label.
+ */
+export const publisher = (
+  tally: Tally,
+  labels: { readonly cache: string; readonly backend: string; readonly region?: string }
+): (() => void) => {
+  const published = emptyTally()
+  const metrics = names.map((name) => {
+    let metric = Metric.counter(`larder.cache.${name}`, { incremental: true })
+    for (const [label, value] of Object.entries(labels)) {
+      metric = Metric.tagged(metric, label, value)
+    }
+    return [name, metric] as const
+  })
+  return () => {
+    for (const [name, metric] of metrics) {
+      const added = tally[name] - published[name]
+      if (added === 0) continue
+      published[name] = tally[name]
+      metric.unsafeUpdate(added, [])
+    }
+  }
+}

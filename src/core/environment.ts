@@ -1,0 +1,73 @@
+/**
+ * Settings from the environment, for the `…Live` layers. A cache must not keep a
+ * service from starting: what is wrong is a warning, and the default holds.
+ */
+import * as Config from "effect/Config"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import { isPrefix } from "../policy/keys.js"
+import type { CacheOptions } from "./settings.js"
+
+export interface CacheEnvironment extends CacheOptions {
+  readonly enabled: boolean
+  readonly capacity: number | undefined
+}
+
+export const cacheEnvironment: Effect.Effect<CacheEnvironment> = Effect.all({
+  enabled: Effect.map(
+    read("LARDER_CACHE_ENABLED", (text) => booleans[text.toLowerCase()], "true or false"),
+    (enabled) => enabled ?? true
+  ),
+  prefix: read(
+    "LARDER_CACHE_PREFIX",
+    (text) => (isPrefix(text) ? text : undefined),
+    "1 to 64 characters out of A-Z a-z 0-9 . _ -"
+  ),
+  ttl: read("LARDER_CACHE_DEFAULT_TTL", duration, 'seconds, or a duration such as "5 minutes"'),
+  capacity: read(
+    "LARDER_CACHE_CAPACITY",
+    (text) => (/^[1-9]\d{0,8}$/.test(text) ? Number(text) : undefined),
+    "a whole number of entries, from 1 up"
+  )
+})
+
+const booleans: Record<string, boolean | undefined> = {
+  true: true,
+  yes: true,
+  on: true,
+  "1": true,
+  false: false,
+  no: false,
+  off: false,
+  "0": false
+}
+
+function duration(text: string): Duration.Duration | undefined {
+  return /^\d+(\.\d+)?$/.test(text)
+    ? Duration.seconds(Number(text))
+    : Option.getOrUndefined(Duration.decodeUnknown(text))
+}
+
+/** Unset and empty are the same: nothing is said. */
+function read<A>(
+  name: string,
+  parse: (text: string) => A | undefined,
+  allowed: string
+): Effect.Effect<A | undefined> {
+  return Effect.flatMap(
+    Effect.orElseSucceed(Config.withDefault(Config.string(name), ""), () => ""),
+    (text) => {
+      if (text.trim() === "") return Effect.succeed(undefined)
+      const value = parse(text.trim())
+      return value === undefined
+        ? Effect.as(
+            Effect.logWarning(
+              `${name} is ${JSON.stringify(text)}, using the default; allowed: ${allowed}`
+            ),
+            undefined
+          )
+        : Effect.succeed(value)
+    }
+  )
+}

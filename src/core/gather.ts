@@ -1,0 +1,118 @@
+/**
+ * Reads asked for in the same tick travel together.
+ *
+ * A read is a record in a Map with a list of resumptions: no fiber, no
+ * `Deferred`, no finalizer a caller. The reply settles it, so no caller owns it,
+ * and an interrupted one simply never takes what it is handed.
+ */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Runtime from "effect/Runtime"
+import type * as Scope from "effect/Scope"
+import type { CacheBackend } from "../port/CacheBackend.js"
+import type { Encoded } from "../policy/envelope.js"
+import type { Decoded } from "./codec.js"
+
+/** More keys in one command would hold up those behind it. */
+const maxKeys = 256
+/** A reply should not be much larger than this: it is parsed in one go. */
+const maxBytes = 1_048_576
+
+export interface Read {
+  readonly key: string
+  readonly resumptions: Array<(reply: Reply) => void>
+  /** A write or push has overtaken it: what it brings must not fill L1. */
+  isVoided: boolean
+  /** What it brought, as first decoded: those who gathered share it. */
+  decoded: Decoded | undefined
+}
+
+export type Reply =
+  | { readonly _tag: "Stored"; readonly read: Read; readonly stored: Encoded | undefined }
+  | { readonly _tag: "Fault"; readonly error: unknown }
+  | { readonly _tag: "Closed" }
+
+export class Gather {
+  /** Not sent yet: these alone can be joined. */
+  private unsent = new Map<string, Read>()
+  private readonly inFlight = new Set<ReadonlyMap<string, Read>>()
+  /** What an entry has weighed lately, in bytes. */
+  private weight = 128
+  private isClosed = false
+
+  constructor(
+    private readonly backend: CacheBackend,
+    private readonly fullKey: (key: string) => string,
+    private readonly runtime: Runtime.Runtime<never>,
+    private readonly scope: Scope.Scope,
+    /** One failed command is one fault, however many reads travelled in it. */
+    private readonly onFault: () => void,
+    /** When to send what has been gathered; tests hold it. */
+    private readonly defer: (flush: () => void) => void
+  ) {}
+
+  /** Hands over the reply of a read that is sent after this call; true: another asked before. */
+  read(key: string, resume: (reply: Reply) => void): boolean {
+    const gathered = this.unsent.get(key)
+    if (gathered !== undefined) {
+      gathered.resumptions.push(resume)
+      return true
+    }
+    if (this.unsent.size === 0) this.defer(() => this.flush())
+    this.unsent.set(key, { key, resumptions: [resume], isVoided: false, decoded: undefined })
+    return false
+  }
+
+  /** What has been sent for these keys no longer counts as new. */
+  voidReads(matches: (key: string) => boolean): void {
+    for (const batch of this.inFlight) {
+      for (const read of batch.values()) if (matches(read.key)) read.isVoided = true
+    }
+  }
+
+  /** Nobody hangs on a reply that will not come. */
+  close(): void {
+    this.isClosed = true
+    const left = [this.unsent, ...this.inFlight]
+    this.unsent = new Map()
+    this.inFlight.clear()
+    for (const batch of left) for (const read of batch.values()) settle(read, { _tag: "Closed" })
+  }
+
+  private flush(): void {
+    const reads = [...this.unsent.values()]
+    this.unsent = new Map()
+    const step = Math.max(1, Math.min(maxKeys, Math.floor(maxBytes / this.weight)))
+    for (let from = 0; from < reads.length; from += step) this.send(reads.slice(from, from + step))
+  }
+
+  private send(reads: ReadonlyArray<Read>): void {
+    if (this.isClosed) return reads.forEach((read) => settle(read, { _tag: "Closed" }))
+    const batch = new Map(reads.map((read) => [read.key, read]))
+    this.inFlight.add(batch)
+    const fiber = Runtime.runFork(this.runtime)(
+      Effect.suspend(() => this.backend.getMany([...batch.keys()].map(this.fullKey))),
+      { scope: this.scope, immediate: true }
+    )
+    fiber.addObserver((exit) => {
+      if (!this.inFlight.delete(batch)) return
+      if (Exit.isSuccess(exit)) return this.deliver(reads, exit.value)
+      this.onFault()
+      const error = Cause.squash(exit.cause)
+      for (const read of reads) settle(read, { _tag: "Fault", error })
+    })
+  }
+
+  private deliver(reads: ReadonlyArray<Read>, replies: ReadonlyArray<Encoded | undefined>): void {
+    reads.forEach((read, index) => {
+      const stored = replies[index]
+      if (stored !== undefined) this.weight += (stored.length - this.weight) / 16
+      settle(read, { _tag: "Stored", read, stored })
+    })
+  }
+}
+
+const settle = (read: Read, reply: Reply): void => {
+  for (const resume of read.resumptions) resume(reply)
+}

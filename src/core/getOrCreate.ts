@@ -1,0 +1,191 @@
+/**
+ * The path of a lookup.
+ *
+ *     L1 fresh ─────────────────────────────► out       one node, synchronous
+ *     L2 read, gathered with others of its tick
+ *        fresh ─────────────────────────────► fill L1, out
+ *        stale, within its window ──────────► out now; rebuild behind
+ *        otherwise ─► fly: join the rebuild of the key, or open one
+ *                        lease ► creator ► commit        (lead.ts)
+ *
+ * A cache without L2 flies where it would read. What a caller may be given is
+ * decided by when it came, against when things were sent and began: whoever may
+ * not have what its flight brought goes round again.
+ */
+import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
+import * as Random from "effect/Random"
+import { servableStaleUntil } from "../policy/freshness.js"
+import { isEarlyRefreshDue, isEarlyRefreshPossible } from "../policy/xfetch.js"
+import { decode, type Decoded } from "./codec.js"
+import { fly, flyBehind, type Outcome } from "./flight.js"
+import type { Read, Reply } from "./gather.js"
+import type { Entry } from "./l1.js"
+import { isNeverStored, type L2, millisOr, type Path, tallyOf, tick } from "./path.js"
+import { readable } from "./readable.js"
+import * as Request from "./request.js"
+import { fillL1, fromL2 } from "./store.js"
+import { unsafeNow } from "../port/monotonic.js"
+
+type AnyExit = Effect.Effect<any, any>
+
+export const getOrCreate = (
+  path: Path,
+  fiber: Fiber.RuntimeFiber<any, any>,
+  region: Request.Region,
+  key: string,
+  create: Effect.Effect<any, any, any>,
+  options: Request.LookupOptions<any>
+): AnyExit => {
+  if (path.l1 !== undefined && options.refresh !== true) {
+    const entry = path.l1.get(key)
+    if (entry !== undefined) {
+      const now = unsafeNow(fiber)
+      if (now < entry.expiresAt && readable(entry, region, options.schema)) {
+        const beta = options.beta ?? path.defaults.beta
+        if (!isEarlyRefreshPossible(now, entry.createdAt, entry.expiresAt, entry.delta, beta)) {
+          tallyOf(path, region).hits++
+          return entry.exit
+        }
+      }
+    }
+  }
+  return travel(
+    path,
+    Request.make(fiber, region, tallyOf(path, region), key, create, options, tick(path))
+  )
+}
+
+/** One round: from L1 to a value, or to a rebuild. */
+const travel = (path: Path, request: Request.Request): AnyExit =>
+  Effect.withFiberRuntime((fiber) => {
+    if (path.isClosed) return Effect.interrupt
+    if (request.options.refresh === true) return rebuild(path, request, "replace")
+    const entry = path.l1?.get(request.key)
+    const now = unsafeNow(fiber)
+    if (entry !== undefined) {
+      const served = serve(path, request, entry, now)
+      if (served !== undefined) return served
+    }
+    if (path.l2 === undefined) return rebuild(path, request, "read")
+    if (path.l2.pending.has(request.key)) {
+      Request.count(request, "bypassed")
+      return rebuild(path, request, "leaseless")
+    }
+    if (request.isFaulted || isNeverStored(path, request.options)) {
+      return rebuild(path, request, "leaseless")
+    }
+    return readL2(path, path.l2, request)
+  })
+
+/** What an entry is good for, for this reader; undefined: nothing. */
+const serve = (
+  path: Path,
+  request: Request.Request,
+  entry: Entry,
+  now: number
+): AnyExit | undefined => {
+  const { options, region } = request
+  if (!readable(entry, region, options.schema)) {
+    request.tally.decodeErrors++
+    return undefined
+  }
+  if (now < entry.expiresAt) return serveFresh(path, request, entry, now)
+  if (options.background === false) return undefined
+  const window = millisOr(options.staleWhileRevalidate, path.defaults.staleWhileRevalidate)
+  if (now >= servableStaleUntil(entry.expiresAt, entry.staleUntil, window)) return undefined
+  // In front of a shared tier, ours may be stale where that one is not.
+  if (path.l2 !== undefined && path.l1?.get(request.key) === entry) return undefined
+  Request.count(request, "stale")
+  return Effect.zipRight(flyBehind(path, request, entry.header), entry.exit)
+}
+
+const serveFresh = (path: Path, request: Request.Request, entry: Entry, now: number): AnyExit => {
+  Request.count(request, "hits")
+  const beta = request.options.beta ?? path.defaults.beta
+  const { createdAt, delta, expiresAt } = entry
+  if (!isEarlyRefreshPossible(now, createdAt, expiresAt, delta, beta)) return entry.exit
+  return Effect.flatMap(Random.next, (random) => {
+    if (!isEarlyRefreshDue(expiresAt - now, delta, beta, random)) return entry.exit
+    return path.rebuilds.has(request.key) ? entry.exit : refreshEarly(path, request, entry)
+  })
+}
+
+/** The reader that fires has its value: it waits only where nothing may run behind. */
+const refreshEarly = (path: Path, request: Request.Request, entry: Entry): AnyExit => {
+  request.tally.earlyRefreshes++
+  path.events.emit({ _tag: "EarlyRefresh", key: request.key })
+  if (request.options.background !== false) {
+    return Effect.zipRight(flyBehind(path, request, entry.header), entry.exit)
+  }
+  request.current = entry
+  return Effect.flatMap(fly(path, request, "refresh", entry.header), arrive(path, request))
+}
+
+const rebuild = (
+  path: Path,
+  request: Request.Request,
+  intent: "read" | "replace" | "leaseless"
+): AnyExit => {
+  Request.count(request, "misses")
+  return Effect.flatMap(fly(path, request, intent), arrive(path, request))
+}
+
+const arrive =
+  (path: Path, request: Request.Request) =>
+  (outcome: Outcome): AnyExit =>
+    outcome._tag === "Done" ? outcome.exit : travel(path, request)
+
+/** The reply resumes each reader with its next step, taken in its own fiber. */
+const readL2 = (path: Path, l2: L2, request: Request.Request): AnyExit =>
+  Effect.async<any, any>((resume) => {
+    const isCoalesced = l2.gather.read(request.key, (reply) =>
+      resume(afterRead(path, l2, request, reply))
+    )
+    if (isCoalesced) Request.countCoalesced(request)
+  })
+
+const afterRead = (path: Path, l2: L2, request: Request.Request, reply: Reply): AnyExit => {
+  switch (reply._tag) {
+    case "Closed":
+      return Effect.interrupt
+    case "Fault":
+      request.isFaulted = true
+      return Effect.zipRight(
+        path.log.fault("read", reply.error),
+        Effect.suspend(() => rebuild(path, request, "leaseless"))
+      )
+    case "Stored": {
+      const { read, stored } = reply
+      if (stored === undefined) return Effect.suspend(() => rebuild(path, request, "read"))
+      return Effect.flatMap(decodeOnce(read, stored, request), (decoded) =>
+        Effect.withFiberRuntime((fiber) => {
+          const now = unsafeNow(fiber)
+          const entry = fromL2(l2, decoded, now)
+          if (entry === undefined) {
+            request.tally.decodeErrors++
+            request.reject = decoded.headerText
+            return rebuild(path, request, "read")
+          }
+          if (now < entry.expiresAt) fillL1(path, request.key, entry, read.isVoided)
+          return serve(path, request, entry, now) ?? rebuild(path, request, "read")
+        })
+      )
+    }
+  }
+}
+
+/** Those who gathered share what was decoded, if they read it alike. */
+const decodeOnce = (
+  read: Read,
+  stored: Extract<Reply, { _tag: "Stored" }>["stored"] & {},
+  { options, region }: Request.Request
+): Effect.Effect<Decoded> => {
+  const { decoded } = read
+  if (decoded?.schema === options.schema && decoded?.region === region) {
+    return Effect.succeed(decoded)
+  }
+  return Effect.tap(decode(stored, options.schema, region), (fresh) => {
+    read.decoded ??= fresh
+  })
+}

@@ -1,0 +1,60 @@
+/** L1: decoded entries in this process, the least recently used evicted first. */
+import type * as Exit from "effect/Exit"
+import type * as Schema from "effect/Schema"
+import { LRUCache } from "lru-cache"
+
+/**
+ * A value, or a cached failure, as this process hands it out. Times are
+ * monotonic milliseconds of this process.
+ */
+export interface Entry {
+  readonly exit: Exit.Exit<any, any>
+  readonly createdAt: number
+  readonly expiresAt: number
+  readonly staleUntil: number
+  /** How long the creator took, capped (`policy/xfetch.ts`). */
+  readonly delta: number
+  readonly version: number
+  /** The header it was read or stored with in L2: its identity there. */
+  readonly header: string | undefined
+  /** The schema that last vouched for the value. */
+  schema: Schema.Schema<any, any> | undefined
+}
+
+export class L1 {
+  readonly entries: LRUCache<string, Entry>
+  /** While false, L1 neither serves nor fills (L2's pushes go unheard). */
+  isServing = true
+
+  constructor(
+    readonly capacity: number,
+    onEvict: () => void
+  ) {
+    this.entries = new LRUCache({
+      max: capacity,
+      dispose: (_entry, _key, reason) => {
+        if (reason === "evict") onEvict()
+      }
+    })
+  }
+
+  get(key: string): Entry | undefined {
+    return this.isServing ? this.entries.get(key) : undefined
+  }
+
+  put(key: string, entry: Entry): void {
+    if (this.isServing) this.entries.set(key, entry)
+  }
+
+  remove(key: string): boolean {
+    return this.entries.delete(key)
+  }
+
+  /** Removes all whose key begins with `start`. */
+  removeAll(start: string): void {
+    if (start === "") return this.entries.clear()
+    for (const key of [...this.entries.keys()]) {
+      if (key.startsWith(start)) this.entries.delete(key)
+    }
+  }
+}

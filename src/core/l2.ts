@@ -1,0 +1,86 @@
+/** The account that this process keeps of the shared tier, and what it hears from it. */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Runtime from "effect/Runtime"
+import type * as Scope from "effect/Scope"
+import type { CacheBackend, Signal } from "../port/CacheBackend.js"
+import { userKey } from "../policy/keys.js"
+import type { Tally } from "./counters.js"
+import type { Events } from "./events.js"
+import { Gather } from "./gather.js"
+import { fullKey, type L2, type Path } from "./path.js"
+import { Pending } from "./pending.js"
+import type { Settings } from "./settings.js"
+import { tokens } from "./tokens.js"
+import { Waiters } from "./waiting.js"
+
+export const make = (
+  backend: CacheBackend,
+  settings: Settings,
+  tally: Tally,
+  events: Events
+): Effect.Effect<L2, never, Scope.Scope> =>
+  Effect.map(Effect.all([Effect.runtime<never>(), Effect.scope]), ([runtime, scope]) => ({
+    backend,
+    gather: new Gather(
+      backend,
+      (key) => fullKey(settings, key),
+      runtime,
+      scope,
+      () => {
+        tally.backendErrors++
+      },
+      settings.defer
+    ),
+    pending: new Pending(
+      {
+        command: ({ kind, target }) => {
+          const key = fullKey(settings, target)
+          return kind === "key" ? backend.invalidate(key) : backend.clear(key)
+        },
+        onConfirmed: ({ target }) => events.emit({ _tag: "InvalidationConfirmed", key: target })
+      },
+      (replaying) => {
+        Runtime.runFork(runtime)(replaying, { scope })
+      }
+    ),
+    waiters: new Waiters(),
+    nextToken: tokens()
+  }))
+
+/**
+ * Hears what other processes push, until the scope closes. Without it nothing
+ * but time is lost: waiters poll.
+ */
+export const listen = (path: Path, l2: L2): Effect.Effect<void, never, Scope.Scope> =>
+  l2.backend.capabilities.pushes
+    ? Effect.catchAllCause(
+        l2.backend.subscribe(path.prefix, (signal) => hear(path, l2, signal)),
+        (cause) => path.log.fault("subscribe", Cause.squash(cause))
+      )
+    : Effect.void
+
+const hear = (path: Path, l2: L2, signal: Signal): void => {
+  if (signal._tag === "Push") {
+    l2.waiters.hear(signal)
+    const key = userKey(path.prefix, signal.key)
+    if (key === undefined || signal.reason === "stored" || signal.reason === "ended") return
+    return overtakeL1(path, l2, key, signal.reason === "cleared")
+  }
+  if (path.l1 === undefined) return
+  // What was pushed meanwhile is lost: nothing that L1 holds, and nothing on its
+  // way there, can be trusted.
+  path.l1.isServing = signal._tag === "Subscribed"
+  overtakeL1(path, l2, "", true)
+}
+
+/** Another process wrote. Who may be given what does not hang on it: only L1 does. */
+const overtakeL1 = (path: Path, l2: L2, target: string, isStart: boolean): void => {
+  const touches = (key: string) => (isStart ? key.startsWith(target) : key === target)
+  l2.gather.voidReads(touches)
+  for (const rebuild of path.rebuilds.values()) {
+    if (touches(rebuild.key)) rebuild.isVoided = true
+  }
+  if (isStart) path.l1?.removeAll(target)
+  else path.l1?.remove(target)
+}

@@ -1,0 +1,43 @@
+/** Publishes the counts as metrics, once a second, at no cost to a hit. */
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import { publisher } from "./counters.js"
+import type { Path } from "./path.js"
+
+const interval = 1_000
+
+/**
+ * A timer of the platform, not a fiber that sleeps: under `TestClock` that
+ * would warn of a clock nobody advances, and live it would keep a process that
+ * has nothing else to do from ending.
+ */
+export const publishMetrics = (
+  path: Path,
+  backend: string
+): Effect.Effect<void, never, Scope.Scope> => {
+  const publishers = new Map<string, () => void>()
+  const publish = () => {
+    for (const [region, tally] of path.tallies) {
+      let added = publishers.get(region)
+      if (added === undefined) {
+        added = publisher(tally, { cache: path.name, backend, ...(region !== "" && { region }) })
+        publishers.set(region, added)
+      }
+      added()
+    }
+  }
+  return Effect.acquireRelease(
+    Effect.sync(() => {
+      const timer: unknown = globalThis.setInterval(publish, interval)
+      if (timer instanceof Object && "unref" in timer && typeof timer.unref === "function") {
+        timer.unref()
+      }
+      return timer as ReturnType<typeof setInterval>
+    }),
+    (timer) =>
+      Effect.sync(() => {
+        clearInterval(timer)
+        publish()
+      })
+  ).pipe(Effect.asVoid)
+}

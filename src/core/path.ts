@@ -1,0 +1,89 @@
+/** What one cache is made of: its tiers, what is under way, and its settings in plain numbers. */
+import * as Duration from "effect/Duration"
+import type * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
+import { valueKey } from "../policy/keys.js"
+import type { CacheBackend } from "../port/CacheBackend.js"
+import { emptyTally, type Tally } from "./counters.js"
+import type { Events } from "./events.js"
+import type { Gather } from "./gather.js"
+import type { L1 } from "./l1.js"
+import type { Log } from "./log.js"
+import type { Pending } from "./pending.js"
+import type { Rebuild } from "./rebuild.js"
+import type { LookupOptions, Region } from "./request.js"
+import type { Waiters } from "./waiting.js"
+
+/** Defaults of a cache, decoded once. Durations are milliseconds. */
+export interface Defaults {
+  readonly ttl: number
+  readonly staleWhileRevalidate: number
+  readonly beta: number
+  readonly leaseDuration: number
+  readonly maxHold: number
+}
+
+/** A creator has ended: for whoever records loads (`MemoryCache.layerTest`). */
+export type OnLoad = (load: {
+  readonly key: string
+  readonly outcome: "success" | "failure" | "interrupted"
+  readonly millis: number
+}) => void
+
+/** The tier that processes share, with what this process keeps on its account. */
+export interface L2 {
+  readonly backend: CacheBackend
+  readonly gather: Gather
+  readonly pending: Pending
+  readonly waiters: Waiters
+  /** Unique in the world: the owner id of one attempt to get a lease, or of one write. */
+  readonly nextToken: () => string
+}
+
+export interface Path {
+  readonly name: string
+  readonly prefix: string
+  readonly defaults: Defaults
+  /** Refuse on L1 what L2 would refuse. */
+  readonly isStrict: boolean
+  readonly l1: L1 | undefined
+  readonly l2: L2 | undefined
+  /** At most one a key: the one that newcomers may join. */
+  readonly rebuilds: Map<string, Rebuild>
+  readonly tallies: Map<string, Tally>
+  readonly events: Events
+  readonly log: Log
+  readonly onLoad: OnLoad | undefined
+  readonly scope: Scope.Scope
+  isClosed: boolean
+  /** Orders what happens in this process: who came, what was sent, what began. */
+  lastTick: number
+}
+
+export const tick = (path: Path): number => ++path.lastTick
+
+export const fullKey = (of: { readonly prefix: string }, key: string): string =>
+  valueKey(of.prefix, key)
+
+export const tallyOf = (path: Path, region: Region): Tally => {
+  let tally = path.tallies.get(region.name)
+  if (tally === undefined) {
+    tally = emptyTally()
+    path.tallies.set(region.name, tally)
+  }
+  return tally
+}
+
+/** An option that may be unset, in milliseconds. */
+export const millisOr = (input: Duration.DurationInput | undefined, otherwise: number): number =>
+  input === undefined ? otherwise : Duration.toMillis(input)
+
+/** How long a value lives. May throw what the user's function throws. */
+export const ttlOf = (path: Path, options: LookupOptions<any>, value: unknown): number =>
+  millisOr(typeof options.ttl === "function" ? options.ttl(value) : options.ttl, path.defaults.ttl)
+
+/** A literal ttl of zero: computed, shared with those who wait, never stored. */
+export const isNeverStored = (path: Path, options: LookupOptions<any>): boolean =>
+  typeof options.ttl !== "function" && ttlOf(path, options, undefined) <= 0
+
+export type AnySchema = Schema.Schema<any, any>

@@ -1,0 +1,101 @@
+/** One caller's way through the path: who asks for what, and since when. */
+import type * as Duration from "effect/Duration"
+import type * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
+import type * as FiberRefs from "effect/FiberRefs"
+import type * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
+import type * as Tracer from "effect/Tracer"
+import type { Outcome, Tally } from "./counters.js"
+import type { Entry } from "./l1.js"
+import { currentFlight } from "./nesting.js"
+import type { Rebuild } from "./rebuild.js"
+
+/** What a caller may ask for. Unset means the cache's default. */
+export interface LookupOptions<A> {
+  readonly ttl?: Duration.DurationInput | ((value: A) => Duration.DurationInput) | undefined
+  readonly staleWhileRevalidate?: Duration.DurationInput | undefined
+  readonly beta?: number | undefined
+  readonly wait?: Duration.DurationInput | undefined
+  readonly background?: boolean | undefined
+  readonly schema?: Schema.Schema<A, any> | undefined
+  readonly refresh?: boolean | undefined
+}
+
+/** A part of a cache: the whole of it has no name and an empty `start`. */
+export interface Region {
+  readonly name: string
+  /** What its keys begin with: `user:`, or nothing. */
+  readonly start: string
+  readonly version: number
+  /** Failures of this schema are entries too, for `errorTtl` milliseconds. */
+  readonly error: Schema.Schema<any, any> | undefined
+  readonly errorTtl: number
+}
+
+/** Made once a caller on the way that is not a hit, and mutable along it. */
+export interface Request {
+  /** The user's key, with its region, without the prefix. */
+  readonly key: string
+  readonly region: Region
+  readonly tally: Tally
+  /** What it needs is in `refs`, or in the fiber that runs it; its scope is its own. */
+  readonly create: Effect.Effect<any, any, Scope.Scope>
+  readonly options: LookupOptions<any>
+  /** The caller's surroundings, for the creator. */
+  readonly refs: FiberRefs.FiberRefs
+  readonly span: Tracer.AnySpan | undefined
+  /** The flight whose creator asks, if one does. */
+  readonly within: Rebuild | undefined
+  /** When it came, on the cache's own clock of events (`Path.tick`). */
+  readonly came: number
+  /** The fresh entry of a reader that refreshes in line: served if the refresh fails. */
+  current: Entry | undefined
+  /** The header of a fresh value that could not be decoded, to be replaced. */
+  reject: string | undefined
+  isCounted: boolean
+  isCoalesced: boolean
+  /** A command failed in its flight: it sends no further one. */
+  isFaulted: boolean
+}
+
+export const make = (
+  fiber: Fiber.RuntimeFiber<any, any>,
+  region: Region,
+  tally: Tally,
+  key: string,
+  create: Effect.Effect<any, any, any>,
+  options: LookupOptions<any>,
+  came: number
+): Request => {
+  const within = fiber.getFiberRef(currentFlight)
+  return {
+    key,
+    region,
+    tally,
+    create,
+    options,
+    refs: fiber.getFiberRefs(),
+    span: fiber.currentSpan,
+    within: within?.hasEnded === false ? within : undefined,
+    came,
+    current: undefined,
+    reject: undefined,
+    isCounted: false,
+    isCoalesced: false,
+    isFaulted: false
+  }
+}
+
+/** Counts the lookup, once: going round again is the same lookup. */
+export const count = (request: Request, outcome: Outcome): void => {
+  if (request.isCounted) return
+  request.isCounted = true
+  request.tally[outcome]++
+}
+
+export const countCoalesced = (request: Request): void => {
+  if (request.isCoalesced) return
+  request.isCoalesced = true
+  request.tally.coalesced++
+}

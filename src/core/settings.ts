@@ -1,0 +1,106 @@
+/** Settings of a cache: checked and turned into plain numbers once, when its layer is built. */
+import * as Duration from "effect/Duration"
+import { isPrefix } from "../policy/keys.js"
+import type { Defaults, OnLoad } from "./path.js"
+
+/**
+ * What every cache layer takes. Durations of zero mean "none".
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface CacheOptions {
+  /** Labels metrics and logs; default: the prefix. */
+  readonly name?: string | undefined
+  /** What its keys begin with in a shared backend, before the colon; default `larder`. */
+  readonly prefix?: string | undefined
+  /** How long an entry is fresh; default 1 hour. Infinity: for good. Zero: nothing is stored. */
+  readonly ttl?: Duration.DurationInput | undefined
+  /** How long after that it may be served while it is rebuilt; default 0. */
+  readonly staleWhileRevalidate?: Duration.DurationInput | undefined
+  /** Eagerness of early refresh; default 1, 0 turns it off. */
+  readonly beta?: number | undefined
+}
+
+/**
+ * How long a process may hold the right to rebuild a key.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface LeaseOptions {
+  /** How long a holder may be silent before another may rebuild; default 5 seconds. */
+  readonly duration?: Duration.DurationInput | undefined
+  /** After this long a lease is not renewed any more; default 5 minutes. */
+  readonly maxHold?: Duration.DurationInput | undefined
+}
+
+export interface Settings {
+  readonly name: string
+  readonly prefix: string
+  readonly isStrict: boolean
+  readonly defaults: Defaults
+  readonly onLoad: OnLoad | undefined
+  /** When to send gathered reads; tests hold it. */
+  readonly defer: (flush: () => void) => void
+}
+
+export interface Extra {
+  readonly lease?: LeaseOptions | undefined
+  readonly strict?: boolean | undefined
+  readonly onLoad?: OnLoad | undefined
+  readonly defer?: ((flush: () => void) => void) | undefined
+}
+
+/** Throws where a setting is wrong: a defect of whoever builds the layer. */
+export const settings = (options: CacheOptions, extra: Extra = {}): Settings => {
+  const prefix = options.prefix ?? "larder"
+  if (!isPrefix(prefix)) {
+    throw wrong("prefix", prefix, "1 to 64 characters out of A-Z a-z 0-9 . _ -")
+  }
+  const beta = options.beta ?? 1
+  if (!(beta >= 0)) throw wrong("beta", beta, "a number from 0 up; 0 turns early refresh off")
+  const leaseDuration = millis("lease.duration", extra.lease?.duration, 5_000)
+  if (!(leaseDuration >= 1)) {
+    throw wrong("lease.duration", leaseDuration, "at least 1 millisecond, and finite")
+  }
+  return {
+    name: options.name ?? prefix,
+    prefix,
+    isStrict: extra.strict ?? false,
+    defaults: {
+      ttl: millis("ttl", options.ttl, 3_600_000),
+      staleWhileRevalidate: millis("staleWhileRevalidate", options.staleWhileRevalidate, 0),
+      beta,
+      leaseDuration,
+      maxHold: millis("lease.maxHold", extra.lease?.maxHold, 300_000)
+    },
+    onLoad: extra.onLoad,
+    defer: extra.defer ?? queueMicrotask
+  }
+}
+
+/** An entry count for L1. */
+export const capacity = (given: number | undefined): number => {
+  const entries = given ?? 10_000
+  if (!Number.isSafeInteger(entries) || entries < 1) {
+    throw wrong("capacity", entries, "a whole number of entries, from 1 up")
+  }
+  return entries
+}
+
+const millis = (
+  name: string,
+  input: Duration.DurationInput | undefined,
+  otherwise: number
+): number => {
+  if (input === undefined) return otherwise
+  try {
+    return Duration.toMillis(input)
+  } catch {
+    throw wrong(name, input, 'a duration: milliseconds, "5 seconds", Duration.minutes(1)')
+  }
+}
+
+const wrong = (name: string, value: unknown, allowed: string): Error =>
+  new Error(`effect-larder: ${name} is ${JSON.stringify(value)}; allowed: ${allowed}`)

@@ -1,0 +1,36 @@
+/**
+ * Caching for Effect programs that cannot be stampeded: everything that needs no
+ * driver.
+ *
+ * @since 0.1.0
+ */
+export {
+  Cache,
+  type CacheCounters,
+  type CacheEvent,
+  type CacheHealth,
+  type CacheOptions,
+  type CacheStats,
+  type EntryInfo,
+  type GetOrCreateOptions,
+  type LeaseOptions
+} from "./Cache.js"
+export { CacheRecorder, type Load } from "./CacheRecorder.js"
+export * as CacheRegion from "./CacheRegion.js"
+export * as MemoryBackend from "./memory/MemoryBackend.js"
+export * as MemoryCache from "./memory.js"
+export { MemoryCacheLive } from "./memory.js"
+export * as NoopCache from "./NoopCache.js"
+export { layer as NoopCacheLive } from "./NoopCache.js"
+export {
+  BackendError,
+  type CacheBackend,
+  type Capabilities,
+  type Encoded,
+  type LeaseHolder,
+  type LeaseReply,
+  type LeaseRequest,
+  type Push,
+  type Signal
+} from "./port/CacheBackend.js"
+export { SharedCache } from "./SharedCache.js"

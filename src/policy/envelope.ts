@@ -1,0 +1,137 @@
+/**
+ * The stored form of an entry: a header of fixed width, then tags (none yet),
+ * then the payload.
+ *
+ * @since 0.1.0
+ */
+import {
+  type Codec,
+  format,
+  type Header,
+  headerLength,
+  readExpiresAt,
+  readHeader,
+  readStamp,
+  readTagsLength,
+  writeHeader
+} from "./header.js"
+
+export {
+  type Codec,
+  type Header,
+  headerLength,
+  type Kind,
+  offsets,
+  timeDigits,
+  writeHeader
+} from "./header.js"
+
+/**
+ * What a backend holds of an entry: text, or bytes where the codec needs them.
+ *
+ * @since 0.1.0
+ */
+export type Encoded = string | Uint8Array
+
+/**
+ * The stored form: text for a text payload, bytes for bytes.
+ *
+ * @since 0.1.0
+ */
+export const encode = (header: Header, payload: Encoded): Encoded => {
+  const text = writeHeader(header)
+  if (typeof payload === "string") return text + payload
+  const stored = new Uint8Array(text.length + payload.length)
+  for (let at = 0; at < text.length; at++) stored[at] = text.charCodeAt(at)
+  stored.set(payload, text.length)
+  return stored
+}
+
+/**
+ * The header as it stands: the identity of an entry, since each write has a
+ * stamp of its own. `undefined` for what is too short or of another format; the
+ * fields are not checked, so that a broken entry can be named too.
+ *
+ * @since 0.1.0
+ */
+export const headerText = (stored: Encoded): string | undefined => {
+  const text = textOf(stored)
+  // V8's slice of a long text keeps all of it alive, and this one is kept with
+  // the entry. Added to, it is copied; so the slice is of the copy.
+  return text === undefined ? undefined : ` ${text.slice(0, headerLength)}`.slice(1)
+}
+
+// Of text, all of it: reading from a slice is slower than reading from the whole.
+const textOf = (stored: Encoded): string | undefined => {
+  if (stored.length < headerLength) return undefined
+  const text =
+    typeof stored === "string" ? stored : toAscii.decode(stored.subarray(0, headerLength))
+  return text.startsWith(format) ? text : undefined
+}
+
+const toAscii = /* @__PURE__ */ new TextDecoder("latin1")
+
+/**
+ * The stamp of an entry, unchecked; `undefined` where `headerText` is.
+ *
+ * @since 0.1.0
+ */
+export const stampOf = (stored: Encoded): string | undefined => {
+  const text = textOf(stored)
+  return text === undefined ? undefined : readStamp(text)
+}
+
+/**
+ * When an entry expires, in server milliseconds, `Infinity` for never;
+ * `undefined` for what is no entry. Looks at nothing else, so the rest may still
+ * be malformed: it is what a server-side script can afford to ask.
+ *
+ * @since 0.1.0
+ */
+export const expiresAtOf = (stored: Encoded): number | undefined => {
+  const text = textOf(stored)
+  const time = text === undefined ? -1 : readExpiresAt(text)
+  return time < 0 ? undefined : time
+}
+
+/**
+ * Reads a stored form; `undefined` for anything malformed: a stranger's value,
+ * another format, a truncated or damaged one.
+ *
+ * Codec `j` gives text and `b` gives bytes, whichever was stored. The bytes are
+ * a view of what was handed in. A payload is not looked into: that its JSON
+ * parses is not promised.
+ *
+ * @since 0.1.0
+ */
+export const decode = (
+  stored: Encoded
+): { readonly header: Header; readonly payload: Encoded } | undefined => {
+  const text = textOf(stored)
+  const header = text === undefined ? undefined : readHeader(text)
+  if (text === undefined || header === undefined) return undefined
+  const tags = readTagsLength(text)
+  if (tags < 0 || stored.length < headerLength + tags) return undefined
+  const payload = readPayload(stored, headerLength + tags, header.codec)
+  return payload === undefined ? undefined : { header, payload }
+}
+
+const toBytes = /* @__PURE__ */ new TextEncoder()
+const toText = /* @__PURE__ */ new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
+
+const readPayload = (stored: Encoded, from: number, codec: Codec): Encoded | undefined => {
+  if (typeof stored === "string") {
+    const text = stored.slice(from)
+    if (codec === "j") return text
+    // A driver that made text of bytes has put U+FFFD where they were no UTF-8:
+    // those bytes are lost, and handing the rest to the user's codec is a lie.
+    return text.includes("\ufffd") ? undefined : toBytes.encode(text)
+  }
+  const bytes = stored.subarray(from)
+  if (codec === "b") return bytes
+  try {
+    return toText.decode(bytes)
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,105 @@
+/**
+ * Glob patterns as Redis reads them.
+ *
+ * @since 0.1.0
+ */
+
+const star = "*"
+type Token = typeof star | ((point: number) => boolean)
+
+/**
+ * Compiles a pattern of Redis's dialect to a test of whole texts.
+ *
+ * `*` is any text, `?` one code point, `[abc]`, `[a-c]`, `[^a]` one code point of
+ * a class (`^` alone negates: `[!a]` is `!` or `a`), `\` takes the next one
+ * literally. Case counts. Where Redis is odd, so is this: `[]` matches nothing,
+ * `[^]` anything, the end of a range may be `]`, a range may run backwards, an
+ * unclosed class ends with the pattern.
+ *
+ * Two differences: the server counts bytes, so its `?` is a part of an `é`; and
+ * no pattern is too abusive to be answered. The time is at worst the product of
+ * both lengths.
+ *
+ * @since 0.1.0
+ */
+export const globMatcher = (pattern: string): ((text: string) => boolean) => {
+  const tokens = parse(Array.from(pattern))
+  return (text) => matches(tokens, text)
+}
+
+// Of all stars only the last one passed is ever taken back: whatever an earlier
+// one could swallow besides, the last can swallow as well. Hence no exponent.
+const matches = (tokens: ReadonlyArray<Token>, text: string): boolean => {
+  let token = 0
+  let at = 0
+  let afterStar = -1
+  let retryAt = 0
+  while (at < text.length) {
+    const expected = tokens[token]
+    const point = text.codePointAt(at)!
+    if (expected === star) {
+      afterStar = ++token
+      retryAt = at
+    } else if (expected?.(point)) {
+      token++
+      at += width(point)
+    } else if (afterStar >= 0) {
+      token = afterStar
+      retryAt += width(text.codePointAt(retryAt)!)
+      at = retryAt
+    } else {
+      return false
+    }
+  }
+  while (tokens[token] === star) token++
+  return token === tokens.length
+}
+
+const width = (point: number): number => (point > 0xffff ? 2 : 1)
+
+const pointOf = (character: string): number => character.codePointAt(0)!
+
+const parse = (pattern: ReadonlyArray<string>): ReadonlyArray<Token> => {
+  const tokens: Array<Token> = []
+  for (let at = 0; at < pattern.length; at++) {
+    const character = pattern[at]!
+    if (character === "*") {
+      tokens.push(star)
+    } else if (character === "?") {
+      tokens.push(() => true)
+    } else if (character === "[") {
+      at = parseClass(pattern, at + 1, tokens)
+    } else {
+      // A backslash that ends the pattern stands for itself.
+      const isEscape = character === "\\" && at + 1 < pattern.length
+      const literal = pointOf(isEscape ? pattern[++at]! : character)
+      tokens.push((point) => point === literal)
+    }
+  }
+  return tokens
+}
+
+/** Adds the class whose inside begins at `from`, and returns where it ends. */
+const parseClass = (pattern: ReadonlyArray<string>, from: number, tokens: Array<Token>): number => {
+  const isNegated = pattern[from] === "^"
+  const ranges: Array<readonly [low: number, high: number]> = []
+  let at = isNegated ? from + 1 : from
+  for (; at < pattern.length && pattern[at] !== "]"; at++) {
+    const isEscape = pattern[at] === "\\" && at + 1 < pattern.length
+    const isRange = !isEscape && pattern[at + 1] === "-" && at + 2 < pattern.length
+    if (isEscape) at++
+    const first = pointOf(pattern[at]!)
+    if (isRange) at += 2
+    const last = pointOf(pattern[at]!)
+    ranges.push([Math.min(first, last), Math.max(first, last)])
+  }
+  tokens.push((point) => ranges.some(([low, high]) => low <= point && point <= high) !== isNegated)
+  return at
+}
+
+/**
+ * The pattern that matches this text alone, here and on a Redis server.
+ *
+ * @since 0.1.0
+ */
+export const escapeGlob = (text: string): string => text.replace(/[*?[\]\\]/g, "\\$&")

@@ -1,0 +1,168 @@
+/**
+ * What a shared cache backend does: the port that Redis, Memcached and your own
+ * store implement, and the only thing the core knows of them.
+ *
+ * @since 0.1.0
+ */
+import type * as Effect from "effect/Effect"
+import type * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
+import type * as Stream from "effect/Stream"
+import type { Encoded } from "../policy/envelope.js"
+import type { LeaseReply, LeaseRequest } from "../policy/lease.js"
+
+export type { Encoded } from "../policy/envelope.js"
+export type { LeaseReply, LeaseRequest } from "../policy/lease.js"
+
+/**
+ * Why a command did not succeed.
+ *
+ * - `Timeout`: no reply in time; whether the server executed it is unknown
+ * - `Unavailable`: no connection, or it broke; likewise unknown
+ * - `Refused`: the server answered with an error; nothing was executed
+ * - `Late`: the command arrived after its deadline and did nothing
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export const BackendErrorReason = Schema.Literal("Timeout", "Unavailable", "Refused", "Late")
+
+/**
+ * A command of a backend failed. It never reaches a caller of `Cache`: the core
+ * counts it, logs it with a rate limit, and goes on without the backend.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class BackendError extends Schema.TaggedError<BackendError>("effect-larder/BackendError")(
+  "BackendError",
+  {
+    backend: Schema.String,
+    command: Schema.String,
+    reason: BackendErrorReason,
+    cause: Schema.optional(Schema.Defect)
+  }
+) {
+  override get message(): string {
+    return `${this.backend}: ${this.command} failed (${this.reason})`
+  }
+}
+
+/**
+ * What a backend can do. The core asks for these instead of asking what the
+ * backend is.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Capabilities {
+  /** `subscribe` delivers what other processes push. Without it, waiters poll. */
+  readonly pushes: boolean
+  /** `keys` lists and `clear` deletes. Without it `clear` fails with `Refused`. */
+  readonly scan: boolean
+  /** The shortest life it can give an entry, in milliseconds. */
+  readonly shortestTtl: number
+}
+
+/**
+ * A message that says "look again". It carries no value.
+ *
+ * - `stored`: the lease `token` ended with a commit
+ * - `ended`: the lease `token` ended without a usable value
+ * - `written`: `key` was set or invalidated; `token` is the lease that revoked,
+ *   or the empty string
+ * - `cleared`: everything whose key begins with `key` was removed
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Push {
+  readonly _tag: "Push"
+  readonly key: string
+  readonly token: string
+  readonly reason: "stored" | "ended" | "written" | "cleared"
+}
+
+/**
+ * What a subscription reports. `Subscribed` comes whenever it is confirmed,
+ * again after each loss; between `Lost` and the next `Subscribed`, pushes may
+ * have gone unheard.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Signal = Push | { readonly _tag: "Subscribed" } | { readonly _tag: "Lost" }
+
+/**
+ * Who holds the lease of a key, for how many more milliseconds.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface LeaseHolder {
+  readonly token: string
+  readonly remaining: number
+}
+
+/**
+ * A store that several processes share.
+ *
+ * Keys are whole keys (`larder:user:42`); a key's prefix is what stands before
+ * its first colon. Durations are milliseconds, and may be `Infinity` for
+ * `keepFor`. Every command settles by itself within a time that the backend
+ * bounds: the core sets no timers around it. A command whose fiber is
+ * interrupted may have been executed, or may be yet.
+ *
+ * `lease`, `renew`, `commit`, `release`, `set` and `invalidate` are atomic and
+ * follow the transitions of `policy/lease.ts`; `cacheBackendConformance` in
+ * `effect-larder/testing` holds a backend to them.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface CacheBackend {
+  readonly name: string
+  readonly capabilities: Capabilities
+  /** The server's time in milliseconds, reckoned from this process's monotonic clock. */
+  readonly serverTime: (monotonic: number) => number
+  /** One answer a key, in order. A stranger's value is handed over as it is, or as a miss. */
+  readonly getMany: (
+    keys: ReadonlyArray<string>
+  ) => Effect.Effect<ReadonlyArray<Encoded | undefined>, BackendError>
+  /** Reads and asks for the lease in one step. */
+  readonly lease: (key: string, request: LeaseRequest) => Effect.Effect<LeaseReply, BackendError>
+  /** Prolongs a lease that is still ours; `false`: it is not. Never creates one. */
+  readonly renew: (
+    key: string,
+    token: string,
+    duration: number
+  ) => Effect.Effect<boolean, BackendError>
+  /** Stores if the lease is still ours, and gives it back; `false`: refused. */
+  readonly commit: (
+    key: string,
+    token: string,
+    stored: Encoded,
+    keepFor: number
+  ) => Effect.Effect<boolean, BackendError>
+  /** Gives a lease back without a value, if it is still ours. */
+  readonly release: (key: string, token: string) => Effect.Effect<boolean, BackendError>
+  /** Stores and revokes the lease. Must do nothing when it arrives after its own deadline. */
+  readonly set: (key: string, stored: Encoded, keepFor: number) => Effect.Effect<void, BackendError>
+  /** Removes and revokes the lease; `true`: an entry was there. */
+  readonly invalidate: (key: string) => Effect.Effect<boolean, BackendError>
+  /** Removes all keys that begin with `start`: first their leases, then their values. */
+  readonly clear: (start: string) => Effect.Effect<void, BackendError>
+  /** The keys of live entries that begin with `start`; order unspecified, a key may come twice. */
+  readonly keys: (start: string) => Stream.Stream<string, BackendError>
+  readonly holder: (key: string) => Effect.Effect<Option.Option<LeaseHolder>, BackendError>
+  /**
+   * Reports what happens to the keys of `prefix` until the scope closes. Returns
+   * once the subscription is confirmed, or at once when that takes its time.
+   * The handler is synchronous and does not throw.
+   */
+  readonly subscribe: (
+    prefix: string,
+    handler: (signal: Signal) => void
+  ) => Effect.Effect<void, BackendError, Scope.Scope>
+}
