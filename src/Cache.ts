@@ -4,10 +4,8 @@
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
-import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import type * as Schema from "effect/Schema"
 import { accessors, type Accessors } from "./core/accessors.js"
 import * as Core from "./core/cache.js"
 import type { LookupOptions } from "./core/request.js"

@@ -17,6 +17,7 @@ export {
 } from "./Cache.js"
 export { CacheRecorder, type Load } from "./CacheRecorder.js"
 export * as CacheRegion from "./CacheRegion.js"
+export * as Lease from "./policy/lease.js"
 export * as MemoryBackend from "./memory/MemoryBackend.js"
 export * as MemoryCache from "./memory.js"
 export { MemoryCacheLive } from "./memory.js"

@@ -30,6 +30,8 @@ export type Acquired =
   /** A refresh that nobody needs any more. */
   | { readonly _tag: "Declined" }
 
+const leaseless: Acquired = { _tag: "Leaseless", isFaulted: false }
+
 /** What a waiter has lived through. */
 interface Patience {
   readonly awaited: string | undefined
@@ -128,6 +130,9 @@ const take = (
     const entry = fromL2(l2, decoded, time)
     if (entry !== undefined) return Effect.succeed({ _tag: "Value", entry, upTo: sentAt } as const)
     first.tally.decodeErrors++
+    // Rejected, and handed over again: what this process decodes is not what the
+    // server compares. Asking on would go on for ever.
+    if (first.reject === decoded.headerText) return Effect.succeed(leaseless)
     first.reject = decoded.headerText
     return again
   })
@@ -141,7 +146,6 @@ const sitThrough = (
   again: (patience: Patience) => Effect.Effect<Acquired>
 ): Effect.Effect<Acquired> =>
   Effect.flatMap(now, (time) => {
-    const leaseless: Acquired = { _tag: "Leaseless", isFaulted: false }
     const { awaited, hasSeenVanish } = patience
     if (awaited === undefined) first.tally.waits++
     const hasEnded = awaited !== undefined && awaited !== held.token

@@ -26,10 +26,12 @@ export interface Tiers {
 export const make = (
   tiers: Tiers,
   settings: Settings
-): Effect.Effect<Service, never, Scope.Scope> =>
+): Effect.Effect<Service, never, Scope.Scope> => Effect.flatMap(makePath(tiers, settings), serve)
+
+/** The service of a path, and all that goes on beside it until the scope closes. */
+export const serve = (path: Path): Effect.Effect<Service, never, Scope.Scope> =>
   Effect.gen(function* () {
-    const path = yield* makePath(tiers, settings)
-    const backend = tiers.backend?.name ?? "memory"
+    const backend = path.l2?.backend.name ?? "memory"
     const since = yield* DateTime.now
     yield* publishMetrics(path, backend)
     yield* Effect.addFinalizer(() => Effect.sync(() => close(path)))
@@ -52,7 +54,7 @@ export const make = (
     }
   })
 
-const makePath = (
+export const makePath = (
   { backend, capacity }: Tiers,
   settings: Settings
 ): Effect.Effect<Path, never, Scope.Scope> =>

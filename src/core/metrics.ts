@@ -28,15 +28,14 @@ export const publishMetrics = (
   }
   return Effect.acquireRelease(
     Effect.sync(() => {
-      const timer: unknown = globalThis.setInterval(publish, interval)
-      if (timer instanceof Object && "unref" in timer && typeof timer.unref === "function") {
-        timer.unref()
-      }
-      return timer as ReturnType<typeof setInterval>
+      const timer = globalThis.setInterval(publish, interval)
+      // A number where there is nothing to let go of.
+      if (typeof timer === "object") timer.unref()
+      return timer
     }),
     (timer) =>
       Effect.sync(() => {
-        clearInterval(timer)
+        globalThis.clearInterval(timer)
         publish()
       })
   ).pipe(Effect.asVoid)

@@ -123,7 +123,7 @@ export const stats = (path: Path): Effect.Effect<CacheStats> =>
     ({ named, size }) => ({
       ...snapshot(path.tallies.values()),
       size,
-      keys: named.sort(),
+      keys: named.toSorted(),
       truncated: size > named.length
     })
   )

@@ -16,9 +16,9 @@ type Token = typeof star | ((point: number) => boolean)
  * `[^]` anything, the end of a range may be `]`, a range may run backwards, an
  * unclosed class ends with the pattern.
  *
- * Two differences: the server counts bytes, so its `?` is a part of an `é`; and
- * no pattern is too abusive to be answered. The time is at worst the product of
- * both lengths.
+ * Three differences: the server counts bytes, so its `?` is a part of an `é`; it
+ * denies that `**` matches an empty text; and here no pattern is too abusive to
+ * be answered. The time is at worst the product of both lengths.
  *
  * @since 0.1.0
  */

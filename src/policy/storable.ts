@@ -84,9 +84,13 @@ const whatOfObject = (object: object, walk: Walk): string | undefined => {
   walk.ancestors.delete(object)
   // Last, when it is known that neither runs a getter of the object's own.
   if (typeof (object as { toJSON?: unknown }).toJSON === "function") return "a toJSON method"
-  // JSON unwraps a boxed number for what it is inside, whatever its prototype.
+  return isArray ? undefined : whatIsDisguised(object)
+}
+
+// JSON unwraps a boxed number for what it is inside, whatever its prototype.
+const whatIsDisguised = (object: object): string | undefined => {
   const tag = Object.prototype.toString.call(object).slice("[object ".length, -1)
-  return isArray || tag === "Object" ? undefined : `a disguised ${tag}`
+  return tag === "Object" ? undefined : `a disguised ${tag}`
 }
 
 const whatOfItems = (array: ReadonlyArray<unknown>, walk: Walk): string | undefined => {

@@ -1,0 +1,60 @@
+/** A hit in one fiber: a loop that asks for what is there. */
+import * as Effect from "effect/Effect"
+import { Cache } from "effect-larder"
+import { interleave, type Peer } from "../harness.js"
+import { awaited, direct, inOneFiber, sumOf, valueOf } from "../loops.js"
+import * as Peers from "../peers.js"
+import { atMost, type Case, report, timesAsFast } from "../report.js"
+
+const title = "Memory hit in one fiber"
+
+const keys = Array.from({ length: 1_024 }, (_, index) => `user:${index}`)
+const keyAt = (index: number): string => keys[index % keys.length] ?? ""
+
+export const hit: Case = async (isQuick) => {
+  const runtime = Peers.makeRuntime()
+  const effectCache = await Peers.makeEffectCache((key) => Effect.sync(() => valueOf(key)))
+  const bento = Peers.makeBento()
+  const lru = Peers.makeLru(valueOf)
+  const map = new Map(keys.map((key) => [key, valueOf(key)]))
+  for (const key of keys) lru.set(key, valueOf(key))
+
+  const inFiber = inOneFiber(runtime, keyAt)
+  const promised = awaited(keyAt)
+  const plain = direct(keyAt)
+  const peers: ReadonlyArray<Peer> = [
+    {
+      name: Peers.ours,
+      turn: inFiber((key) =>
+        Cache.getOrCreate(
+          key,
+          Effect.sync(() => valueOf(key))
+        )
+      )
+    },
+    { name: Peers.effects, turn: inFiber((key) => effectCache.get(key)) },
+    { name: Peers.bareEffect, turn: inFiber((key) => Effect.sync(() => lru.get(key) ?? NaN)) },
+    {
+      name: Peers.bentos,
+      ops: 10_000,
+      turn: promised((key) => bento.getOrSet({ key, factory: () => valueOf(key) }))
+    },
+    { name: Peers.lruFetch, turn: promised((key) => lru.fetch(key)) },
+    { name: Peers.lruGet, turn: plain((key) => lru.get(key)) },
+    { name: Peers.mapGet, turn: plain((key) => map.get(key)) }
+  ].map((peer) => ({ ops: 100_000, expected: sumOf(keyAt), ...peer }))
+
+  const turns = await interleave(title, peers, { warmups: 3, rounds: isQuick ? 10 : 30 })
+  const { hitRate, loads } = await runtime.runPromise(Cache.counters)
+  await runtime.dispose()
+  await bento.disconnectAll()
+  return report(title, turns, [
+    atMost(turns, Peers.effects, 0.4),
+    timesAsFast(turns, Peers.bentos, 12),
+    {
+      what: "one load a key, and all the rest are hits, counted",
+      figure: `${loads} loads, hit rate ${hitRate.toFixed(3)}`,
+      isMet: loads === keys.length && hitRate > 0.999
+    }
+  ])
+}

@@ -1,0 +1,144 @@
+/**
+ * How peers are compared: in one process, turn by turn.
+ *
+ * A machine's speed drifts, by more than the differences in question. So in each
+ * round every peer has its turn, in an order that rotates, and what counts is
+ * the median of the ratios within a round; a time alone says little.
+ */
+import * as V8 from "node:v8"
+import * as Vm from "node:vm"
+
+export interface Peer {
+  readonly name: string
+  /** Operations in a turn. Fewer for a slow peer: times are given per operation. */
+  readonly ops: number
+  /** Before each turn, untimed. */
+  readonly prepare?: () => unknown
+  /** The turn. Gives what `expected` says it must, or the run fails. */
+  readonly turn: (ops: number) => number | Promise<number>
+  readonly expected: (ops: number) => number
+}
+
+export interface Method {
+  readonly warmups: number
+  readonly rounds: number
+}
+
+export interface Turn {
+  /** Nanoseconds an operation took. */
+  readonly time: number
+  /** What the turn left on the heap, in bytes. */
+  readonly growth: number
+}
+
+/** The turns of each peer by name, a turn a round. */
+export type Turns = ReadonlyMap<string, ReadonlyArray<Turn>>
+
+export interface Quartiles {
+  readonly q1: number
+  readonly median: number
+  readonly q3: number
+}
+
+const gcOf = (): (() => void) | undefined => {
+  V8.setFlagsFromString("--expose-gc")
+  const gc: unknown = Vm.runInNewContext("typeof gc === 'function' ? gc : undefined")
+  return typeof gc === "function" ? () => void gc() : undefined
+}
+
+/** Collects garbage; undefined where the engine does not let us. */
+export const collect = gcOf()
+
+const heap = (): number => {
+  collect?.()
+  return process.memoryUsage().heapUsed
+}
+
+/** Gives every peer its turn, round by round. */
+export const interleave = async (
+  title: string,
+  peers: ReadonlyArray<Peer>,
+  { rounds, warmups }: Method
+): Promise<Turns> => {
+  const turns = new Map<string, Array<Turn>>(peers.map(({ name }) => [name, []]))
+  for (let round = -warmups; round < rounds; round++) {
+    progress(round < 0 ? `${title}: warm-up` : `${title}: round ${round + 1} of ${rounds}`)
+    for (const peer of rotated(peers, round + warmups)) {
+      const turn = await take(peer)
+      if (round >= 0) turns.get(peer.name)?.push(turn)
+    }
+  }
+  progress("")
+  return turns
+}
+
+const take = async ({ expected, name, ops, prepare, turn }: Peer): Promise<Turn> => {
+  await prepare?.()
+  const before = heap()
+  const start = process.hrtime.bigint()
+  const result = turn(ops)
+  // A promise costs a tick; a peer that gives its result at once is not billed for one.
+  const actual = typeof result === "number" ? result : await result
+  const time = Number(process.hrtime.bigint() - start) / ops
+  if (actual !== expected(ops)) {
+    throw new Error(`${name} gave ${actual} where ${expected(ops)} was right`)
+  }
+  return { time, growth: heap() - before }
+}
+
+const rotated = <A>(items: ReadonlyArray<A>, by: number): ReadonlyArray<A> => {
+  const start = by % items.length
+  return [...items.slice(start), ...items.slice(0, start)]
+}
+
+export const quartiles = (samples: ReadonlyArray<number>): Quartiles => {
+  const sorted = samples.toSorted((a, b) => a - b)
+  const at = (share: number): number => {
+    const place = share * (sorted.length - 1)
+    const below = sorted[Math.floor(place)] ?? NaN
+    const above = sorted[Math.ceil(place)] ?? NaN
+    return below + (above - below) * (place % 1)
+  }
+  return { q1: at(0.25), median: at(0.5), q3: at(0.75) }
+}
+
+const timesOf = (turns: Turns, name: string): ReadonlyArray<number> =>
+  (turns.get(name) ?? []).map(({ time }) => time)
+
+export const times = (turns: Turns, name: string): Quartiles => quartiles(timesOf(turns, name))
+
+/** How many times as long `name` takes as `other`, round by round. */
+export const ratio = (turns: Turns, name: string, other: string): Quartiles => {
+  const others = timesOf(turns, other)
+  return quartiles(timesOf(turns, name).map((time, round) => time / (others[round] ?? NaN)))
+}
+
+/** What all turns of a peer together left on the heap, in bytes. */
+export const growth = (turns: Turns, name: string): number =>
+  (turns.get(name) ?? []).reduce((sum, turn) => sum + turn.growth, 0)
+
+/** On stderr, so that the tables can be piped; in place, where that is a terminal. */
+export const progress = (line: string): void => {
+  if (process.stderr.isTTY) process.stderr.write(`\r\u001b[K${line}`)
+  else if (line.endsWith(": warm-up") || line.endsWith(": round 1 of 1")) {
+    process.stderr.write(`${line.split(":")[0]} …\n`)
+  }
+}
+
+/** Columns as wide as they need be: the first to the left, the others to the right. */
+export const table = (rows: ReadonlyArray<ReadonlyArray<string>>): string => {
+  const widths = (rows[0] ?? []).map((_, column) =>
+    Math.max(...rows.map((row) => (row[column] ?? "").length))
+  )
+  const line = (row: ReadonlyArray<string>) =>
+    widths
+      .map((width, column) =>
+        column === 0 ? (row[column] ?? "").padEnd(width) : (row[column] ?? "").padStart(width)
+      )
+      .join("  ")
+      .trimEnd()
+  const [head = [], ...body] = rows
+  return [line(head), widths.map((width) => "─".repeat(width)).join("  "), ...body.map(line)].join(
+    "\n"
+  )
+}

@@ -1,0 +1,93 @@
+/** What a case found, and whether that is what we promise. */
+import { growth, ratio, table, times, type Quartiles, type Turns } from "./harness.js"
+import { ours } from "./peers.js"
+
+export interface Target {
+  readonly what: string
+  readonly figure: string
+  readonly isMet: boolean
+}
+
+export interface Finding {
+  readonly peer: string
+  readonly nanoseconds: Quartiles
+  /** Our time as a share of this peer's, round by round; of ours, undefined. */
+  readonly oursToPeer: Quartiles | undefined
+  /** What it left on the heap, in bytes, over all rounds. */
+  readonly heapGrowth: number | undefined
+}
+
+export interface Report {
+  readonly title: string
+  readonly rounds: number
+  readonly findings: ReadonlyArray<Finding>
+  readonly targets: ReadonlyArray<Target>
+}
+
+/** One file of `cases/`. `isQuick`: fewer rounds of the same. */
+export type Case = (isQuick: boolean) => Promise<Report>
+
+export const report = (
+  title: string,
+  turns: Turns,
+  targets: ReadonlyArray<Target>,
+  { withHeap = false } = {}
+): Report => ({
+  title,
+  rounds: turns.get(ours)?.length ?? 0,
+  findings: [...turns.keys()].map((peer) => ({
+    peer,
+    nanoseconds: times(turns, peer),
+    oursToPeer: peer === ours ? undefined : ratio(turns, ours, peer),
+    heapGrowth: withHeap ? growth(turns, peer) : undefined
+  })),
+  targets
+})
+
+/** Our time is at most `limit` of the peer's. */
+export const atMost = (turns: Turns, peer: string, limit: number): Target => {
+  const { median } = ratio(turns, ours, peer)
+  return {
+    what: `time at most ${limit} × ${peer}`,
+    figure: `${median.toFixed(2)} ×`,
+    isMet: median <= limit
+  }
+}
+
+/** We do at least `limit` times as much as the peer in the same time. */
+export const timesAsFast = (turns: Turns, peer: string, limit: number): Target => {
+  const { median } = ratio(turns, peer, ours)
+  return {
+    what: `throughput at least ${limit} × ${peer}`,
+    figure: `${median.toFixed(1)} ×`,
+    isMet: median >= limit
+  }
+}
+
+export const print = ({ findings, rounds, targets, title }: Report): string => {
+  const hasHeap = findings.some(({ heapGrowth }) => heapGrowth !== undefined)
+  const head = ["", "median", "quartiles", "ours / peer", ...(hasHeap ? ["heap"] : [])]
+  const rows = findings.map(({ heapGrowth, nanoseconds, oursToPeer, peer }) => [
+    peer,
+    duration(nanoseconds.median),
+    `${duration(nanoseconds.q1)} – ${duration(nanoseconds.q3)}`,
+    oursToPeer === undefined ? "" : oursToPeer.median.toFixed(2),
+    ...(hasHeap ? [bytes(heapGrowth)] : [])
+  ])
+  const verdicts = targets.map(
+    ({ figure, isMet, what }) => `  ${isMet ? "met    " : "NOT MET"}  ${what}: ${figure}`
+  )
+  return [`${title} (${rounds} rounds)`, "", table([head, ...rows]), "", ...verdicts].join("\n")
+}
+
+export const duration = (nanoseconds: number): string =>
+  nanoseconds < 1_000
+    ? `${nanoseconds.toFixed(0)} ns`
+    : nanoseconds < 1_000_000
+      ? `${(nanoseconds / 1_000).toFixed(2)} µs`
+      : `${(nanoseconds / 1_000_000).toFixed(2)} ms`
+
+export const bytes = (count: number | undefined): string =>
+  count === undefined
+    ? ""
+    : `${count < 0 ? "−" : "+"}${(Math.abs(count) / 1_048_576).toFixed(2)} MB`

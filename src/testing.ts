@@ -1,0 +1,7 @@
+/**
+ * For people who write backends, and for tests that need to decide what comes
+ * first.
+ *
+ * @since 0.1.0
+ */
+export * as ControlledBackend from "./testing/ControlledBackend.js"

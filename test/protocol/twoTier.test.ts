@@ -1,0 +1,178 @@
+/** ◆ L1 over L2: filled only by what nothing has overtaken, serving only while pushes are heard. */
+import { describe, expect, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import { Cache } from "effect-larder"
+import {
+  heldLoad,
+  load,
+  makeRow,
+  settleDown,
+  startProcess,
+  startServer,
+  startTwoTier
+} from "./world.js"
+
+const start = Effect.gen(function* () {
+  const row = makeRow()
+  const server = yield* startServer()
+  const here = yield* startTwoTier(server)
+  const there = yield* startProcess(server)
+  return { row, server, here, there, lookup: here.run(Cache.getOrCreate("k", load(row))) }
+})
+
+describe("L1 over L2", () => {
+  it.scoped("a second lookup sends nothing", () =>
+    Effect.gen(function* () {
+      const { here, lookup } = yield* start
+      yield* lookup
+      const before = (yield* here.sent).length
+      expect(yield* lookup).toBe(1)
+      expect((yield* here.sent).length).toBe(before)
+    })
+  )
+
+  // A's read has been executed: it has seen 1. The row becomes 2, and this process
+  // invalidates: acknowledged. Now the reply comes. If it filled L1, every later
+  // caller would be served 1.
+  it.scoped("a read that a write has overtaken does not fill it", () =>
+    Effect.gen(function* () {
+      const { here, lookup, row, there } = yield* start
+      yield* there.run(Cache.set("k", 1))
+      yield* here.hold("getMany")
+      const a = yield* Effect.fork(lookup)
+      const read = yield* here.next("getMany")
+      yield* read.execute
+      row.value = 2
+      yield* here.run(Cache.invalidate("k"))
+      yield* read.reply
+      expect(yield* a).toBe(1)
+      yield* here.release
+      expect(yield* lookup).toBe(2)
+    })
+  )
+
+  // As before, but the read is sent while the invalidation is under way: what the
+  // write voids when it is called does not include it.
+  it.scoped("a read sent while a write was under way does not fill it", () =>
+    Effect.gen(function* () {
+      const { here, lookup, row, there } = yield* start
+      yield* there.run(Cache.set("k", 1))
+      yield* here.hold("getMany", "invalidate")
+      row.value = 2
+      const write = yield* Effect.fork(here.run(Cache.invalidate("k")))
+      const invalidate = yield* here.next("invalidate")
+      const a = yield* Effect.fork(lookup)
+      const read = yield* here.next("getMany")
+      yield* read.execute
+      yield* invalidate.pass
+      yield* write
+      yield* read.reply
+      expect(yield* a).toBe(1)
+      yield* here.release
+      expect(yield* lookup).toBe(2)
+    })
+  )
+
+  it.scoped("a read that another process's push has overtaken does not fill it", () =>
+    Effect.gen(function* () {
+      const { here, lookup, row, there } = yield* start
+      yield* there.run(Cache.set("k", 1))
+      yield* here.hold("getMany")
+      const a = yield* Effect.fork(lookup)
+      const read = yield* here.next("getMany")
+      yield* read.execute
+      row.value = 2
+      yield* there.run(Cache.invalidate("k"))
+      yield* settleDown
+      yield* read.reply
+      expect(yield* a).toBe(1)
+      yield* here.release
+      expect(yield* lookup).toBe(2)
+    })
+  )
+
+  // The commit is accepted; before its reply comes, another process invalidates,
+  // and its push arrives. If the reply filled L1, the push would have been in vain.
+  it.scoped("a commit that a push has overtaken does not fill it", () =>
+    Effect.gen(function* () {
+      const { here, lookup, row, there } = yield* start
+      yield* here.hold("commit")
+      const a = yield* Effect.fork(lookup)
+      const commit = yield* here.next("commit")
+      yield* commit.execute
+      row.value = 2
+      yield* there.run(Cache.invalidate("k"))
+      yield* settleDown
+      yield* commit.reply
+      expect(yield* a).toBe(1)
+      yield* here.release
+      expect(yield* lookup).toBe(2)
+    })
+  )
+
+  it.scoped("a write of another process empties it by a push", () =>
+    Effect.gen(function* () {
+      const { lookup, row, there } = yield* start
+      yield* lookup
+      row.value = 2
+      yield* there.run(Cache.invalidate("k"))
+      yield* settleDown
+      expect(yield* lookup).toBe(2)
+      row.value = 3
+      yield* there.run(Cache.clear)
+      yield* settleDown
+      expect(yield* lookup).toBe(3)
+    })
+  )
+
+  // While pushes go unheard, another process may write: what L1 holds, and what is
+  // on its way there, cannot be trusted, nor can what is read before it is heard
+  // again.
+  it.scoped("neither serves nor fills while the subscription is lost", () =>
+    Effect.gen(function* () {
+      const { here, lookup, row, there } = yield* start
+      yield* lookup
+      yield* here.setPushes("lose")
+      yield* here.signal({ _tag: "Lost" })
+      row.value = 2
+      yield* there.run(Cache.invalidate("k"))
+      expect(yield* lookup).toBe(2)
+      row.value = 3
+      yield* there.run(Cache.invalidate("k"))
+      expect(yield* lookup).toBe(3)
+      yield* here.setPushes("deliver")
+      yield* here.signal({ _tag: "Subscribed" })
+      yield* lookup
+      const before = (yield* here.sent).length
+      expect(yield* lookup).toBe(3)
+      expect((yield* here.sent).length).toBe(before)
+    })
+  )
+
+  it.scoped("what is on its way when the subscription is lost does not fill it", () =>
+    Effect.gen(function* () {
+      const { here, lookup, row, there } = yield* start
+      const held = yield* heldLoad(row)
+      const a = yield* Effect.fork(here.run(Cache.getOrCreate("k", held.create)))
+      yield* held.begun
+      yield* here.signal({ _tag: "Lost" })
+      yield* here.signal({ _tag: "Subscribed" })
+      yield* held.open
+      yield* a
+      yield* here.setPushes("lose")
+      row.value = 2
+      yield* there.run(Cache.invalidate("k"))
+      expect(yield* lookup).toBe(2)
+    })
+  )
+
+  it.scoped("a write of this process only removes from it", () =>
+    Effect.gen(function* () {
+      const { here, lookup } = yield* start
+      yield* here.run(Cache.set("k", 5))
+      const before = (yield* here.sent).length
+      expect(yield* lookup).toBe(5)
+      expect((yield* here.sent).slice(before)).toEqual(["getMany"])
+    })
+  )
+})

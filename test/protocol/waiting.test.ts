@@ -1,0 +1,209 @@
+/** ◆ Waiting for another process: whose end a waiter heeds, and what it sits through. */
+import { describe, expect, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Schema from "effect/Schema"
+import { Cache, CacheRegion } from "effect-larder"
+import { advance, heldLoad, load, makeRow, settleDown, startProcess, startServer } from "./world.js"
+
+const countOf = (names: ReadonlyArray<string>, name: string) =>
+  names.filter((each) => each === name).length
+
+describe("a waiter", () => {
+  it.scoped("is woken by the push of the token it was told, without the clock", () =>
+    Effect.gen(function* () {
+      const row = makeRow()
+      const server = yield* startServer()
+      const here = yield* startProcess(server)
+      const there = yield* startProcess(server)
+      const { begun, create, open } = yield* heldLoad(row)
+      yield* Effect.fork(here.run(Cache.getOrCreate("k", create)))
+      yield* begun
+      const b = yield* Effect.fork(there.run(Cache.getOrCreate("k", load(row))))
+      yield* settleDown
+      yield* open
+      expect(yield* b).toBe(1)
+      expect(countOf(yield* there.sent, "lease")).toBe(2)
+    })
+  )
+
+  // B is told "held by T". A push about another token comes: a lease that ended
+  // before T was granted. B would look again for nothing; a chatty key would make
+  // it ask all the time.
+  it.scoped("heeds no push of another token", () =>
+    Effect.gen(function* () {
+      const row = makeRow()
+      const server = yield* startServer()
+      const here = yield* startProcess(server)
+      const there = yield* startProcess(server)
+      const { begun, create, open } = yield* heldLoad(row)
+      yield* Effect.fork(here.run(Cache.getOrCreate("k", create)))
+      yield* begun
+      const b = yield* Effect.fork(there.run(Cache.getOrCreate("k", load(row))))
+      yield* settleDown
+      yield* there.signal({ _tag: "Push", key: "larder:k", token: "another", reason: "ended" })
+      yield* settleDown
+      expect(countOf(yield* there.sent, "lease")).toBe(1)
+      yield* open
+      expect(yield* b).toBe(1)
+    })
+  )
+
+  // B asks; the server answers "held by T", and the reply is under way. A commits,
+  // and the push about T overtakes that reply. A waiter that began to listen only
+  // now would sleep until its next poll.
+  it.scoped("keeps a push that overtakes its own reply", () =>
+    Effect.gen(function* () {
+      const row = makeRow()
+      const server = yield* startServer()
+      const here = yield* startProcess(server)
+      const there = yield* startProcess(server)
+      const { begun, create, open } = yield* heldLoad(row)
+      yield* Effect.fork(here.run(Cache.getOrCreate("k", create)))
+      yield* begun
+      yield* there.hold("lease")
+      const b = yield* Effect.fork(there.run(Cache.getOrCreate("k", load(row))))
+      const asked = yield* there.next("lease")
+      yield* asked.execute
+      yield* open
+      yield* settleDown
+      yield* asked.reply
+      yield* (yield* there.next("lease")).pass
+      expect(yield* b).toBe(1)
+      expect(row.reads).toBe(1)
+    })
+  )
+
+  it.scoped("polls, with jitter, where pushes are lost", () =>
+    Effect.gen(function* () {
+      const row = makeRow()
+      const server = yield* startServer({ pushes: false })
+      const here = yield* startProcess(server)
+      const there = yield* startProcess(server)
+      const { begun, create, open } = yield* heldLoad(row)
+      yield* Effect.fork(here.run(Cache.getOrCreate("k", create)))
+      yield* begun
+      const b = yield* Effect.fork(there.run(Cache.getOrCreate("k", load(row))))
+      yield* settleDown
+      yield* advance("1 second")
+      const asked = countOf(yield* there.sent, "lease")
+      expect(asked).toBeGreaterThanOrEqual(4)
+      expect(asked).toBeLessThanOrEqual(6)
+      yield* open
+      yield* advance("300 millis")
+      expect(yield* b).toBe(1)
+    })
+  )
+
+  for (const pushes of [true, false]) {
+    // The holder fails and says so. One waiter is granted; the others find the key
+    // held again, and create without a lease: no convoy of one load after another.
+    it.scoped(`a failing creator costs one load a process and no convoy (pushes: ${pushes})`, () =>
+      Effect.gen(function* () {
+        const server = yield* startServer({ pushes })
+        const processes = yield* Effect.all(Array.from({ length: 8 }, () => startProcess(server)))
+        let loads = 0
+        const failing = Effect.sync(() => loads++).pipe(
+          Effect.zipRight(Effect.sleep("1 second")),
+          Effect.zipRight(Effect.fail("no"))
+        )
+        const fiber = yield* Effect.forkAll(
+          processes.flatMap(({ run }) =>
+            Array.from({ length: 100 }, () => Effect.exit(run(Cache.getOrCreate("k", failing))))
+          )
+        )
+        yield* settleDown
+        yield* advance("3 seconds")
+        const exits = yield* fiber
+        expect(exits.every((exit) => Exit.isFailure(exit))).toBe(true)
+        expect(loads).toBeLessThanOrEqual(8)
+      })
+    )
+  }
+
+  it.scoped("with an error schema, a failure is stored, and one load serves all", () =>
+    Effect.gen(function* () {
+      const server = yield* startServer()
+      const processes = yield* Effect.all(Array.from({ length: 8 }, () => startProcess(server)))
+      const region = CacheRegion.make({
+        name: "row",
+        value: Schema.Number,
+        error: Schema.Literal("no")
+      })
+      let loads = 0
+      const failing = Effect.sync(() => loads++).pipe(
+        Effect.zipRight(Effect.sleep("1 second")),
+        Effect.zipRight(Effect.fail("no" as const))
+      )
+      const fiber = yield* Effect.forkAll(
+        processes.map(({ run }) => Effect.flip(run(region.getOrCreate("k", failing))))
+      )
+      yield* settleDown
+      yield* advance("2 seconds")
+      expect(yield* fiber).toEqual(Array(8).fill("no"))
+      expect(loads).toBe(1)
+    })
+  )
+
+  // Every generation is invalidated before it commits. A waiter that sat through
+  // each of them would never get anything.
+  it.scoped("is not starved by frequent invalidations", () =>
+    Effect.gen(function* () {
+      const row = makeRow()
+      const server = yield* startServer()
+      const here = yield* startProcess(server)
+      const there = yield* startProcess(server)
+      const slow = Effect.delay(load(row), "1 second")
+      yield* Effect.forkScoped(Effect.forever(here.run(Cache.getOrCreate("k", slow))))
+      yield* settleDown
+      const writer = yield* startProcess(server)
+      yield* Effect.forkScoped(
+        Effect.forever(Effect.delay(writer.run(Cache.invalidate("k")), "400 millis"))
+      )
+      const b = yield* Effect.fork(there.run(Cache.getOrCreate("k", slow)))
+      yield* advance("4 seconds")
+      expect(yield* b).toBe(1)
+    })
+  )
+
+  // The first holder vanishes, a waiter is granted and vanishes, too: the last one
+  // has sat through one unannounced end, and does not sit through a second.
+  it.scoped("sits through one crash, and not through a second", () =>
+    Effect.gen(function* () {
+      const row = makeRow()
+      const server = yield* startServer({ pushes: false })
+      const lease = { duration: "1 second" } as const
+      const crash = (name: string) =>
+        Effect.gen(function* () {
+          const process = yield* startProcess(server, { lease })
+          yield* process.hold("renew", "commit", "release")
+          const held = yield* heldLoad(makeRow())
+          return { ...process, name, held }
+        })
+      const first = yield* crash("first")
+      const second = yield* crash("second")
+      const third = yield* crash("third")
+      yield* Effect.fork(first.run(Cache.getOrCreate("k", first.held.create)))
+      yield* first.held.begun
+      const patient = yield* startProcess(server, { lease })
+      const b = yield* Effect.fork(patient.run(Cache.getOrCreate("k", load(row))))
+      yield* settleDown
+      // Always there first when the lease runs out: the patient one polls later.
+      yield* patient.hold("lease")
+      yield* advance("1100 millis")
+      for (const crasher of [second, third]) {
+        yield* Effect.fork(crasher.run(Cache.getOrCreate("k", crasher.held.create)))
+        yield* crasher.held.begun
+        const asked = yield* patient.next("lease")
+        yield* asked.pass
+        if (crasher === second) {
+          yield* settleDown
+          expect(row.reads).toBe(0)
+          yield* advance("1100 millis")
+        }
+      }
+      expect(yield* b).toBe(1)
+      expect(yield* patient.sent).not.toContain("commit")
+    })
+  )
+})

@@ -1,0 +1,93 @@
+/** Several processes over one server, each with a test's hand on its connection. */
+import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
+import * as TestClock from "effect/TestClock"
+import { Cache, type CacheBackend, MemoryBackend } from "effect-larder"
+import { ControlledBackend } from "effect-larder/testing"
+import * as Core from "../../src/core/cache.js"
+import { settings } from "../../src/core/settings.js"
+
+export interface Process extends Omit<ControlledBackend.ControlledBackend, "backend"> {
+  readonly backend: CacheBackend
+  /** Runs something on this process's cache. */
+  readonly run: <A, E, R>(
+    effect: Effect.Effect<A, E, R | Cache>
+  ) => Effect.Effect<A, E, Exclude<R, Cache>>
+}
+
+export type Options = NonNullable<Parameters<typeof Cache.fromBackend>[1]>
+
+/** A process with L2 alone. Early refresh is off: it would make tests depend on chance. */
+export const startProcess = (
+  server: CacheBackend,
+  options: Options = {}
+): Effect.Effect<Process, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const controlled = yield* ControlledBackend.make(server)
+    const context = yield* Layer.build(
+      Cache.fromBackend(controlled.backend, { beta: 0, ...options })
+    )
+    yield* Effect.addFinalizer(() => controlled.release)
+    return { ...controlled, run: Effect.provideService(Cache, Context.get(context, Cache)) }
+  })
+
+/** A process with L1 over L2. */
+export const startTwoTier = (server: CacheBackend): Effect.Effect<Process, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const controlled = yield* ControlledBackend.make(server)
+    const service = yield* Core.make(
+      { capacity: 100, backend: controlled.backend },
+      settings({ beta: 0 })
+    )
+    yield* Effect.addFinalizer(() => controlled.release)
+    return { ...controlled, run: Effect.provideService(Cache, service) }
+  })
+
+export const startServer = (options?: MemoryBackend.MemoryBackendOptions) =>
+  MemoryBackend.make(options)
+
+/** A row of a database, and how often it has been read. */
+export interface Row {
+  value: number
+  reads: number
+}
+
+export const makeRow = (): Row => ({ value: 1, reads: 0 })
+
+/** Reads the row, and counts. */
+export const load = (row: Row): Effect.Effect<number> =>
+  Effect.sync(() => {
+    row.reads++
+    return row.value
+  })
+
+/** A creator that reads the row at once, says so, and ends when it is let. */
+export const heldLoad = (row: Row) =>
+  Effect.gen(function* () {
+    const begun = yield* Deferred.make<void>()
+    const gate = yield* Deferred.make<void>()
+    return {
+      create: Effect.tap(load(row), () =>
+        Effect.zipRight(Deferred.succeed(begun, undefined), Deferred.await(gate))
+      ),
+      begun: Deferred.await(begun),
+      open: Deferred.succeed(gate, undefined)
+    }
+  })
+
+/** Lets everything that can go on without the clock or the test go on. */
+export const settleDown: Effect.Effect<void> = Effect.repeatN(Effect.yieldNow(), 200)
+
+/** In small steps: a renewal due half-way must not find the clock at the end already. */
+export const advance = (by: Duration.DurationInput): Effect.Effect<void> =>
+  Effect.gen(function* () {
+    const step = 100
+    for (let left = Duration.toMillis(by); left > 0; left -= step) {
+      yield* TestClock.adjust(Math.min(step, left))
+      yield* settleDown
+    }
+  })
