@@ -47,4 +47,6 @@ const SharedLive = Layer.unwrapEffect(
   Effect.map(MemoryBackend.make(), (it) => Cache.fromBackend(it))
 )
 
-Effect.runPromise(program.pipe(Effect.provide(SharedLive), Effect.provide(TestContext.TestContext)))
+Effect.runPromise(
+  program.pipe(Effect.provide(Layer.provideMerge(SharedLive, TestContext.TestContext)))
+)

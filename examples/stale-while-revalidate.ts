@@ -1,4 +1,4 @@
-import { Console, Duration, Effect, Fiber, TestClock, TestContext } from "effect"
+import { Console, Duration, Effect, Fiber, Layer, TestClock, TestContext } from "effect"
 import { Cache, MemoryCache } from "effect-larder"
 
 let edition = 0
@@ -45,5 +45,5 @@ const program = Effect.gen(function* () {
 })
 
 Effect.runPromise(
-  program.pipe(Effect.provide(MemoryCache.layer()), Effect.provide(TestContext.TestContext))
+  program.pipe(Effect.provide(Layer.provideMerge(MemoryCache.layer(), TestContext.TestContext)))
 )

@@ -44,13 +44,12 @@ export const acquire = (
   rebuild: Rebuild,
   first: Request
 ): Effect.Effect<Acquired> =>
-  Effect.suspend(() => {
-    const listener = l2.waiters.listen(fullKey(path, rebuild.key))
-    return Effect.ensuring(
+  Effect.acquireUseRelease(
+    Effect.sync(() => l2.waiters.listen(fullKey(path, rebuild.key))),
+    (listener) =>
       attempt(path, l2, rebuild, first, listener, { awaited: undefined, hasSeenVanish: false }),
-      Effect.sync(listener.close)
-    )
-  })
+    (listener) => Effect.sync(listener.close)
+  )
 
 const attempt = (
   path: Path,

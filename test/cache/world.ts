@@ -1,10 +1,12 @@
 /** The caches that a test runs on, and the crowds that it sends there. */
 import * as Array from "effect/Array"
+import * as Chunk from "effect/Chunk"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
 import { Cache, type CacheBackend, MemoryBackend, MemoryCache } from "effect-larder"
 
 export type Options = NonNullable<Parameters<typeof Cache.fromBackend>[1]>
@@ -70,6 +72,11 @@ export const counting = <A, E, R>(create: Effect.Effect<A, E, R>) => {
   }
   return counted
 }
+
+/** The users' keys of live entries, in order. */
+export const keys = Effect.map(Stream.runCollect(Cache.keys()), (found) =>
+  Chunk.toArray(found).toSorted()
+)
 
 /** So many callers at once; what each of them got. */
 export const crowd = <A, E, R>(size: number, caller: Effect.Effect<A, E, R>) =>

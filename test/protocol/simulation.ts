@@ -58,6 +58,13 @@ export class Simulation {
     this.queue.push(task)
   }
 
+  private resting: Array<() => void> = []
+
+  /** Runs a task once all others have come to rest. */
+  afterRest(task: () => void): void {
+    this.resting.push(task)
+  }
+
   /** Starts something; `drain` makes it go on. */
   fork<A, E>(effect: Effect.Effect<A, E, Scope.Scope>): Fiber.RuntimeFiber<A, E> {
     return Effect.runFork(
@@ -67,18 +74,23 @@ export class Simulation {
         Effect.withClock(this.clock),
         Logger.withMinimumLogLevel(LogLevel.None)
       ),
-      { scheduler: this.scheduler }
+      { scheduler: this.scheduler, immediate: false }
     )
   }
 
   /** Runs all that can run while the clock stands still. */
   drain(): void {
-    for (let steps = 0; this.queue.length > 0; steps++) {
-      if (steps > 1_000_000) throw new Error("this never comes to rest")
+    for (let steps = 0; steps < 1_000_000; steps++) {
+      if (this.queue.length === 0) {
+        const rested = this.resting.shift()
+        if (rested === undefined) return
+        rested()
+      }
       const tasks = this.queue
       this.queue = []
       for (const task of tasks) task()
     }
+    throw new Error("this never comes to rest")
   }
 
   /** Starts something that needs neither the clock nor anybody's help, and gives its value. */

@@ -38,6 +38,7 @@ describe("L1 over L2", () => {
     Effect.gen(function* () {
       const { here, lookup, row, there } = yield* start
       yield* there.run(Cache.set("k", 1))
+      yield* here.setPushes("hold")
       yield* here.hold("getMany")
       const a = yield* Effect.fork(lookup)
       const read = yield* here.next("getMany")
@@ -52,11 +53,13 @@ describe("L1 over L2", () => {
   )
 
   // As before, but the read is sent while the invalidation is under way: what the
-  // write voids when it is called does not include it.
+  // write voids when it is called does not include it. (Its own push would, but
+  // that may come later than its reply, or never.)
   it.scoped("a read sent while a write was under way does not fill it", () =>
     Effect.gen(function* () {
       const { here, lookup, row, there } = yield* start
       yield* there.run(Cache.set("k", 1))
+      yield* here.setPushes("hold")
       yield* here.hold("getMany", "invalidate")
       row.value = 2
       const write = yield* Effect.fork(here.run(Cache.invalidate("k")))

@@ -28,7 +28,7 @@ export interface Case<S> {
   readonly rule: string
   /** Why this subject cannot be asked, if it cannot. */
   readonly unless?: ((subject: S) => string | undefined) | undefined
-  readonly run: (subject: S) => Effect.Effect<void, unknown, Scope.Scope>
+  readonly run: (subject: S) => Effect.Effect<unknown, unknown, Scope.Scope>
 }
 
 export interface Group<S> {

@@ -29,15 +29,18 @@ const put = (subject: Subject, key: string, expiresIn = long) =>
 
 const readsAgain =
   "lease reads in the same step as it grants: with a fresh entry there, nobody is granted anything"
-const oneHolder = "one step reads, and grants only if nobody holds the lease; others are told who does"
+const oneHolder =
+  "one step reads, and grants only if nobody holds the lease; others are told who does"
 const byToken = "commit stores only if the lease is held under the token given, in the same step"
 const oneCommit = "a token serves one attempt: commit gives the lease back"
 const neverCreates = "renew prolongs the lease that is held under the token given; it creates none"
 const compares =
   "release is a compare-and-delete: in one step, it ends the lease only if it is held under the " +
   "token given"
-const rejects = "with `reject`, a fresh entry with that header counts as none; any other is handed over"
-const refreshes = "intent refresh is granted only if nobody holds the lease and the entry is the one seen"
+const rejects =
+  "with `reject`, a fresh entry with that header counts as none; any other is handed over"
+const refreshes =
+  "intent refresh is granted only if nobody holds the lease and the entry is the one seen"
 const replaces = "intent replace takes the lease from whoever holds it, and reads nothing"
 const leavesWord = "a release, and whatever revokes a lease, leaves its token for the next to ask"
 
@@ -356,7 +359,12 @@ export const leases: Group<Subject> = {
           const { key, token } = subject
           const seen = headerOf(yield* put(subject, key(), -1_000))
           const own = token()
-          yield* ask(subject, key(), { token: own, duration: long, intent: "refresh", seen }, granted())
+          yield* ask(
+            subject,
+            key(),
+            { token: own, duration: long, intent: "refresh", seen },
+            granted()
+          )
           yield* ask(subject, key(), reading(token()), held(own))
         })
     },

@@ -137,7 +137,9 @@ export const ask = (
   expected: object,
   what = `a lease request with intent ${request.intent}`
 ): Check =>
-  Effect.flatMap(backend.lease(key, request), (reply) => expectEqual(what, replyOf(reply), expected))
+  Effect.flatMap(backend.lease(key, request), (reply) =>
+    expectEqual(what, replyOf(reply), expected)
+  )
 
 export const reading = (token: string, duration = long): LeaseRequest => ({
   intent: "read",

@@ -19,8 +19,10 @@ import {
 const revokes =
   "set, invalidate and clear revoke the lease of what they touch, in the same step: the commit of " +
   "whoever held it is refused"
-const answers = "invalidate says whether an entry was there; one that is stale counts, a lease does not"
-const oneStep = "commit, set and invalidate are each one step: between compare and store nothing comes"
+const answers =
+  "invalidate says whether an entry was there; one that is stale counts, a lease does not"
+const oneStep =
+  "commit, set and invalidate are each one step: between compare and store nothing comes"
 
 /** After it, the rebuild that was under way has no rights any more. */
 const expectRevoked = (subject: Subject, key: string, token: string, what: string) =>
@@ -37,10 +39,7 @@ const expectRevoked = (subject: Subject, key: string, token: string, what: strin
   })
 
 /** Each write runs beside a commit, on many keys; gives what is there in the end. */
-const race = (
-  subject: Subject,
-  write: (key: string) => Effect.Effect<unknown, BackendError>
-) =>
+const race = (subject: Subject, write: (key: string) => Effect.Effect<unknown, BackendError>) =>
   Effect.gen(function* () {
     const { backend } = subject
     const keys = Array.from({ length: 60 }, (_, index) => subject.key(`race:${index}`))

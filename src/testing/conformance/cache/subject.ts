@@ -1,0 +1,135 @@
+/** What a test of a cache has in hand: a cache of its own, and keys that nobody else uses. */
+import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Option from "effect/Option"
+import type * as Scope from "effect/Scope"
+import { Cache } from "../../../Cache.js"
+import { tokens } from "../../../core/tokens.js"
+import { expectEqual, type Nonconformity } from "../expectation.js"
+import type { Case } from "../register.js"
+
+export interface Subject {
+  readonly layer: Layer.Layer<Cache, unknown>
+  readonly context: Context.Context<Cache>
+  /** A shared store keeps what is there: no two tests use the same key. */
+  readonly key: (name?: string) => string
+  /** The name of a region of this test's own. */
+  readonly region: (name?: string) => string
+  /** What all its keys begin with. */
+  readonly start: string
+  /** A ttl short enough to wait for, which the store can still give; milliseconds. */
+  readonly shortTtl: number
+}
+
+const nextId = /* @__PURE__ */ tokens()
+
+export const makeSubject = <E>(
+  layer: Layer.Layer<Cache, E>,
+  shortestTtl: number
+): Effect.Effect<Subject, E, Scope.Scope> =>
+  Effect.map(Layer.build(layer), (context) => {
+    const start = `conformance-${nextId()}-`
+    return {
+      layer,
+      context,
+      start,
+      key: (name = "key") => start + name,
+      region: (name = "region") => start + name,
+      shortTtl: Math.max(120, 2 * shortestTtl)
+    }
+  })
+
+/** A case whose effects use the cache that is there. */
+export interface CacheCase {
+  readonly name: string
+  readonly rule: string
+  readonly run: (subject: Subject) => Effect.Effect<unknown, unknown, Cache | Scope.Scope>
+}
+
+export const provided = ({ name, rule, run }: CacheCase): Case<Subject> => ({
+  name,
+  rule,
+  run: (subject) =>
+    Effect.mapInputContext(run(subject), (scope: Context.Context<Scope.Scope>) =>
+      Context.merge(scope, subject.context)
+    )
+})
+
+/** What `get` finds, as plain data. */
+export const expectGet = (
+  key: string,
+  expected: Option.Option<unknown>,
+  what = "get"
+): Effect.Effect<void, Nonconformity, Cache> =>
+  Effect.flatMap(Cache.get(key), (found) => expectEqual(what, found, expected))
+
+/** A creator that must not run. */
+export const unexpected = <A = unknown>(): Effect.Effect<A> =>
+  Effect.dieMessage("the creator of an entry that is there ran")
+
+/** A creator that counts its runs, and ends when the test says so. */
+export interface Gated<A> {
+  readonly create: Effect.Effect<A>
+  /** Returns once it runs. */
+  readonly begun: Effect.Effect<void>
+  /** Returns once it is being interrupted. */
+  readonly ending: Effect.Effect<void>
+  readonly open: Effect.Effect<void>
+  readonly runs: () => number
+  /** How many runs were interrupted, and have been through their finalizer. */
+  readonly interrupted: () => number
+}
+
+export const gated = <A>(value: A): Effect.Effect<Gated<A>> =>
+  Effect.gen(function* () {
+    const [begun, ending] = [yield* Deferred.make<void>(), yield* Deferred.make<void>()]
+    const gate = yield* Deferred.make<void>()
+    let [runs, interrupted] = [0, 0]
+    return {
+      create: Effect.suspend(() => {
+        runs++
+        return Effect.zipRight(Deferred.succeed(begun, undefined), Deferred.await(gate))
+      }).pipe(
+        Effect.as(value),
+        Effect.onInterrupt(() =>
+          Deferred.succeed(ending, undefined).pipe(
+            Effect.zipRight(Effect.sleep(20)),
+            Effect.map(() => interrupted++)
+          )
+        )
+      ),
+      begun: Deferred.await(begun),
+      ending: Deferred.await(ending),
+      open: Effect.asVoid(Deferred.succeed(gate, undefined)),
+      runs: () => runs,
+      interrupted: () => interrupted
+    }
+  })
+
+/** A creator that takes a moment and counts its runs. */
+export const counting = <A, E = never>(
+  create: (run: number) => Effect.Effect<A, E>,
+  millis = 20
+): { readonly create: Effect.Effect<A, E>; readonly runs: () => number } => {
+  let runs = 0
+  return {
+    create: Effect.delay(
+      Effect.suspend(() => create(++runs)),
+      millis
+    ),
+    runs: () => runs
+  }
+}
+
+export const together = <A, E, R>(
+  times: number,
+  effect: Effect.Effect<A, E, R>
+): Effect.Effect<Array<A>, E, R> =>
+  Effect.all(
+    Array.from({ length: times }, () => effect),
+    { concurrency: "unbounded" }
+  )
+
+export const distinct = (values: Iterable<unknown>): ReadonlyArray<unknown> => [...new Set(values)]
