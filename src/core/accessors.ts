@@ -21,7 +21,7 @@ export interface GetOrCreate<C> {
   <A, E, R>(
     key: string,
     create: Effect.Effect<A, E, R>,
-    options?: LookupOptions<A> & { readonly schema?: undefined }
+    options?: LookupOptions<A>
   ): Effect.Effect<A, E, Exclude<R, Scope.Scope> | C>
 }
 

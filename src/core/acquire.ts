@@ -16,21 +16,25 @@ import { fullKey, type L2, type Path, tick } from "./path.js"
 import type { Entry } from "./l1.js"
 import type { Rebuild } from "./rebuild.js"
 import type { Request } from "./request.js"
-import { fromL2 } from "./store.js"
+import { fromL2 } from "./entry.js"
 import { now } from "../port/monotonic.js"
 import type { Listener } from "./waiting.js"
+
+/** Leave to run the creator. */
+export type Leave =
+  /** With the lease: the commit may be sent with this token. */
+  | { readonly _tag: "Granted"; readonly token: string; readonly isFaulted: false }
+  /** Without: what it gives is shared in this process, and not stored in L2. */
+  | { readonly _tag: "Leaseless"; readonly isFaulted: boolean }
 
 export type Acquired =
   /** Someone else has stored: here it is, for those who came before `upTo`. */
   | { readonly _tag: "Value"; readonly entry: Entry; readonly upTo: number }
-  /** Ours: the commit may be sent with this token. */
-  | { readonly _tag: "Granted"; readonly token: string }
-  /** Run the creator, share it in this process, store nothing in L2. */
-  | { readonly _tag: "Leaseless"; readonly isFaulted: boolean }
+  | Leave
   /** A refresh that nobody needs any more. */
   | { readonly _tag: "Declined" }
 
-const leaseless: Acquired = { _tag: "Leaseless", isFaulted: false }
+export const leaseless: Leave = { _tag: "Leaseless", isFaulted: false }
 
 /** What a waiter has lived through. */
 interface Patience {
@@ -82,9 +86,9 @@ const attempt = (
             const { awaited } = patience
             if (awaited !== undefined && reply.ended !== awaited) {
               first.tally.takeovers++
-              path.events.emit({ _tag: "Takeover", key: rebuild.key })
+              path.events.emit({ _tag: "takeover", key: rebuild.key })
             }
-            return Effect.succeed({ _tag: "Granted", token } as const)
+            return Effect.succeed({ _tag: "Granted", token, isFaulted: false } as const)
           }
           case "Held":
             return sitThrough(rebuild, first, listener, patience, reply, again)

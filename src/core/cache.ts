@@ -6,6 +6,7 @@ import type { CacheBackend } from "../port/CacheBackend.js"
 import { emptyTally, snapshot } from "./counters.js"
 import * as Events from "./events.js"
 import { getOrCreate } from "./getOrCreate.js"
+import { inspect } from "./inspect.js"
 import { L1 } from "./l1.js"
 import * as L2 from "./l2.js"
 import * as Log from "./log.js"
@@ -45,7 +46,7 @@ export const serve = (path: Path): Effect.Effect<Service, never, Scope.Scope> =>
       invalidate: (key) => Write.invalidate(path, key),
       clear: (start) => Write.clear(path, start),
       keys: (pattern) => Query.keys(path, pattern),
-      inspect: (key) => Query.inspect(path, key),
+      inspect: (key) => inspect(path, key),
       events: path.events.stream,
       stats: Query.stats(path),
       counters: (region) =>

@@ -75,7 +75,7 @@ export const decode = (
     region,
     exit,
     header: envelope?.header,
-    headerText: envelope && Envelope.headerText(stored)
+    headerText: Envelope.headerText(stored)
   })
   if (envelope === undefined) return Effect.succeed(result(undefined))
   const { header, payload } = envelope

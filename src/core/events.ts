@@ -6,21 +6,25 @@ import * as Stream from "effect/Stream"
 /**
  * Something happened to a cache that is worth telling.
  *
- * - `Takeover`: a lease was granted to us after its holder vanished unannounced
- * - `FencedWrite`: a commit was refused: what was written meanwhile stands
- * - `EarlyRefresh`: a reader of a fresh entry began to refresh it
- * - `RefreshFailed`: a refresh behind failed; the entry stands until it expires
- * - `InvalidationPending`: the backend has not confirmed a write; until it
+ * - `takeover`: a lease was granted to us after its holder vanished unannounced
+ * - `fencedWrite`: a commit was refused: what was written meanwhile stands
+ * - `earlyRefresh`: a reader of a fresh entry began to refresh it
+ * - `refreshFailed`: a refresh behind failed; the entry stands until it expires
+ * - `invalidationPending`: the backend has not confirmed a write; until it
  *   does, this process neither reads nor stores the key there
- * - `InvalidationConfirmed`: now it has
+ * - `invalidationConfirmed`: now it has
  */
-export type CacheEvent =
-  | {
-      readonly _tag:
-        "Takeover" | "FencedWrite" | "EarlyRefresh" | "RefreshFailed" | "InvalidationPending"
-      readonly key: string
-    }
-  | { readonly _tag: "InvalidationConfirmed"; readonly key: string }
+export interface CacheEvent {
+  readonly _tag:
+    | "takeover"
+    | "fencedWrite"
+    | "earlyRefresh"
+    | "refreshFailed"
+    | "invalidationPending"
+    | "invalidationConfirmed"
+  /** With its region; of a `clear`, what the keys begin with. */
+  readonly key: string
+}
 
 export interface Events {
   readonly emit: (event: CacheEvent) => void

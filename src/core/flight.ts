@@ -38,6 +38,13 @@ export const fly = (
       settled === "direct" ? runDirectly(request) : Effect.succeed(take(request, settled))
   )
 
+/** A joiner's span names the creator's that served it: its parent is someone else's. */
+const link = (request: Request, rebuild: Rebuild.Rebuild, { leader }: Rebuild.Settled): void => {
+  const { span } = rebuild
+  if (span === undefined || request === leader || request.span?._tag !== "Span") return
+  request.span.addLinks([{ _tag: "SpanLink", span, attributes: {} }])
+}
+
 /** Rebuilds behind, unless that is under way. Whoever asked has its value already. */
 export const flyBehind = (
   path: Path,
@@ -48,7 +55,9 @@ export const flyBehind = (
     Effect.suspend(() =>
       path.rebuilds.has(request.key)
         ? Effect.void
-        : Effect.asVoid(open(path, request, { intent: "refresh", seen, isBackground: true }))
+        : Effect.asVoid(
+            open(path, request, { intent: "refresh", seen, isBackground: true }, undefined)
+          )
     )
   )
 
@@ -66,6 +75,9 @@ const board = (
     if (request.within !== undefined && Nesting.closesCycle(request.within, found)) {
       return Effect.succeed("direct")
     }
+    // In one step with the check: between the two, the flight that was found
+    // could come to wait for ours, and find no cycle either.
+    Nesting.addEdge(request.within, found)
     const ticket: Rebuild.Ticket = { hasLeft: false }
     return Effect.flatMap(STM.commit(Rebuild.join(found, request, ticket)), (hasJoined) => {
       if (hasJoined) {
@@ -74,12 +86,13 @@ const board = (
       }
       // The last one left between our look and our joining, and has yet to
       // clear the slot.
+      Nesting.removeEdge(request.within, found)
       detach(path, found)
       return board(path, request, manner, restore)
     })
   }
   if (Nesting.isCreatedWithin(request.within, path, request.key)) return Effect.succeed("direct")
-  return Effect.flatMap(open(path, request, manner), (opened) =>
+  return Effect.flatMap(open(path, request, manner, found), (opened) =>
     opened === undefined
       ? board(path, request, manner, restore)
       : awaitResult(path, opened, request, { hasLeft: false }, restore)
@@ -97,22 +110,25 @@ const mayJoin = (rebuild: Rebuild.Rebuild, request: Request): boolean => {
   return rebuild.commitSentAt === undefined || request.came < rebuild.commitSentAt
 }
 
-/** Undefined: someone else has opened one meanwhile. */
+/** Takes the place of the one that was `found`; undefined: that is not there any more. */
 const open = (
   path: Path,
   request: Request,
-  manner: Manner
+  manner: Manner,
+  found: Rebuild.Rebuild | undefined
 ): Effect.Effect<Rebuild.Rebuild | undefined> =>
   Effect.withFiberRuntime((fiber) => {
-    const inTheWay = path.rebuilds.get(request.key)
     const wait = millisOr(request.options.wait, path.defaults.maxHold)
     const patience =
       request.within === undefined ? wait : Math.min(wait, path.defaults.leaseDuration)
     const waitUntil = unsafeNow(fiber) + patience
     return Effect.flatMap(Rebuild.make(path, request, { ...manner, waitUntil }), (rebuild) => {
-      if (path.rebuilds.get(request.key) !== inTheWay) return Effect.succeed(undefined)
-      if (inTheWay !== undefined) detach(path, inTheWay)
+      // Looked at before, and again now: a yield in between lets another open one,
+      // and to take its place would run a second creator.
+      if (path.rebuilds.get(request.key) !== found) return Effect.succeed(undefined)
+      if (found !== undefined) detach(path, found)
       path.rebuilds.set(request.key, rebuild)
+      if (!manner.isBackground) Nesting.addEdge(request.within, rebuild)
       return Effect.map(Effect.forkIn(lead(path, rebuild, request), path.scope), (leading) => {
         rebuild.fiber = leading
         return rebuild
@@ -133,8 +149,11 @@ const awaitResult = (
   ticket: Rebuild.Ticket,
   restore: Restore
 ): Effect.Effect<Rebuild.Settled> => {
-  const waiting = Effect.onInterrupt(restore(Deferred.await(rebuild.result)), () =>
-    leave(path, rebuild, request, ticket)
+  const waiting = Effect.tap(
+    Effect.onInterrupt(restore(Deferred.await(rebuild.result)), () =>
+      leave(path, rebuild, request, ticket)
+    ),
+    (settled) => link(request, rebuild, settled)
   )
   const { within } = request
   if (within === undefined) return waiting
@@ -142,7 +161,6 @@ const awaitResult = (
     // ◆ A creator that waits for another process's, which waits for ours: the
     // outermost caller's patience would hold both for minutes.
     rebuild.waitUntil = Math.min(rebuild.waitUntil, unsafeNow(fiber) + path.defaults.leaseDuration)
-    Nesting.addEdge(within, rebuild)
     return Effect.ensuring(
       waiting,
       Effect.sync(() => Nesting.removeEdge(within, rebuild))
@@ -165,12 +183,15 @@ const leave = (
 
 /** Is what the rebuild gave for this caller, too? */
 const take = (request: Request, settled: Rebuild.Settled): Outcome => {
-  const { exit, isFaulted, schema, upTo } = settled
+  const { exit, isFaulted, leader, upTo } = settled
   const hasCurrent = request.current !== undefined
   if (request.came < upTo && !(hasCurrent && Exit.isFailure(exit))) {
     const own = request.options.schema
     const isOurs =
-      Exit.isFailure(exit) || own === undefined || own === schema || accepts(own, exit.value)
+      Exit.isFailure(exit) ||
+      own === undefined ||
+      own === leader?.options.schema ||
+      accepts(own, exit.value)
     if (isOurs) return { _tag: "Done", exit }
   }
   if (request.current !== undefined) return { _tag: "Done", exit: request.current.exit }

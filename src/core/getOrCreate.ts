@@ -24,7 +24,8 @@ import type { Entry } from "./l1.js"
 import { isNeverStored, type L2, millisOr, type Path, tallyOf, tick } from "./path.js"
 import { readable } from "./readable.js"
 import * as Request from "./request.js"
-import { fillL1, fromL2 } from "./store.js"
+import { fromL2 } from "./entry.js"
+import { fillL1 } from "./store.js"
 import { unsafeNow } from "../port/monotonic.js"
 
 type AnyExit = Effect.Effect<any, any>
@@ -61,9 +62,10 @@ const travel = (path: Path, request: Request.Request): AnyExit =>
   Effect.withFiberRuntime((fiber) => {
     if (path.isClosed) return Effect.interrupt
     if (request.options.refresh === true) return rebuild(path, request, "replace")
-    const entry = path.l1?.get(request.key)
     const now = unsafeNow(fiber)
-    if (entry !== undefined) {
+    const entry = path.l1?.get(request.key)
+    // In front of a shared tier, ours may be stale where that one is not.
+    if (entry !== undefined && (path.l2 === undefined || now < entry.expiresAt)) {
       const served = serve(path, request, entry, now)
       if (served !== undefined) return served
     }
@@ -94,8 +96,6 @@ const serve = (
   if (options.background === false) return undefined
   const window = millisOr(options.staleWhileRevalidate, path.defaults.staleWhileRevalidate)
   if (now >= servableStaleUntil(entry.expiresAt, entry.staleUntil, window)) return undefined
-  // In front of a shared tier, ours may be stale where that one is not.
-  if (path.l2 !== undefined && path.l1?.get(request.key) === entry) return undefined
   Request.count(request, "stale")
   return Effect.zipRight(flyBehind(path, request, entry.header), entry.exit)
 }
@@ -114,7 +114,7 @@ const serveFresh = (path: Path, request: Request.Request, entry: Entry, now: num
 /** The reader that fires has its value: it waits only where nothing may run behind. */
 const refreshEarly = (path: Path, request: Request.Request, entry: Entry): AnyExit => {
   request.tally.earlyRefreshes++
-  path.events.emit({ _tag: "EarlyRefresh", key: request.key })
+  path.events.emit({ _tag: "earlyRefresh", key: request.key })
   if (request.options.background !== false) {
     return Effect.zipRight(flyBehind(path, request, entry.header), entry.exit)
   }

@@ -38,7 +38,7 @@ export const make = (
           const key = fullKey(settings, target)
           return kind === "key" ? backend.invalidate(key) : backend.clear(key)
         },
-        onConfirmed: ({ target }) => events.emit({ _tag: "InvalidationConfirmed", key: target })
+        onConfirmed: ({ target }) => events.emit({ _tag: "invalidationConfirmed", key: target })
       },
       (replaying) => {
         Runtime.runFork(runtime)(replaying, { scope })

@@ -43,11 +43,12 @@ export const isCreatedWithin = (
   return false
 }
 
-export const addEdge = (from: Rebuild, target: Rebuild): void => {
-  from.waitsFor.push(target)
+/** `from` waits for `target` from now on; a caller outside any creator is nobody's concern. */
+export const addEdge = (from: Rebuild | undefined, target: Rebuild): void => {
+  from?.waitsFor.push(target)
 }
 
-export const removeEdge = (from: Rebuild, target: Rebuild): void => {
-  const index = from.waitsFor.indexOf(target)
-  if (index >= 0) from.waitsFor.splice(index, 1)
+export const removeEdge = (from: Rebuild | undefined, target: Rebuild): void => {
+  const index = from?.waitsFor.indexOf(target) ?? -1
+  if (index >= 0) from?.waitsFor.splice(index, 1)
 }

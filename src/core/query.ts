@@ -1,23 +1,22 @@
 /** Looking without building: `get`, and what operators ask for. */
 import * as Cause from "effect/Cause"
 import type * as DateTime from "effect/DateTime"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
-import * as Envelope from "../policy/envelope.js"
 import { globMatcher } from "../policy/glob.js"
 import { userKey } from "../policy/keys.js"
 import { decode } from "./codec.js"
-import { snapshot } from "./counters.js"
+import { snapshot, type Tally } from "./counters.js"
 import type { Reply } from "./gather.js"
 import type { Entry } from "./l1.js"
 import { type AnySchema, fullKey, type L2, type Path, tallyOf } from "./path.js"
 import type { Region } from "./request.js"
 import { readable } from "./readable.js"
-import type { CacheHealth, CacheStats, EntryInfo } from "./service.js"
-import { fillL1, fromL2 } from "./store.js"
+import type { CacheHealth, CacheStats } from "./service.js"
+import { fromL2 } from "./entry.js"
+import { fillL1 } from "./store.js"
 import { now, unsafeNow } from "../port/monotonic.js"
 
 /** A fresh value, or none: a stale one and a cached failure are misses. */
@@ -29,7 +28,8 @@ export const get = (
 ): Effect.Effect<Option.Option<any>> =>
   Effect.withFiberRuntime((fiber) => {
     const tally = tallyOf(path, region)
-    const found = valueIn(path.l1?.get(key), region, schema, unsafeNow(fiber))
+    const entry = path.l1?.get(key)
+    const found = valueIn(entry, region, schema, unsafeNow(fiber), tally)
     if (Option.isSome(found) || path.l2 === undefined) {
       tally[Option.isSome(found) ? "hits" : "misses"]++
       return Effect.succeed(found)
@@ -48,14 +48,16 @@ const valueIn = (
   entry: Entry | undefined,
   region: Region,
   schema: AnySchema | undefined,
-  time: number
-): Option.Option<any> =>
-  entry !== undefined &&
-  time < entry.expiresAt &&
-  Exit.isSuccess(entry.exit) &&
-  readable(entry, region, schema)
-    ? Option.some(entry.exit.value)
-    : Option.none()
+  time: number,
+  tally: Tally
+): Option.Option<any> => {
+  if (entry === undefined || time >= entry.expiresAt) return Option.none()
+  if (!readable(entry, region, schema)) {
+    tally.decodeErrors++
+    return Option.none()
+  }
+  return Exit.isSuccess(entry.exit) ? Option.some(entry.exit.value) : Option.none()
+}
 
 const readL2 = (
   path: Path,
@@ -77,10 +79,11 @@ const readL2 = (
       return Effect.map(
         Effect.zip(decode(reply.stored, schema, region), now),
         ([decoded, time]) => {
+          const tally = tallyOf(path, region)
           const entry = fromL2(l2, decoded, time)
-          if (entry === undefined) tallyOf(path, region).decodeErrors++
+          if (entry === undefined) tally.decodeErrors++
           else if (time < entry.expiresAt) fillL1(path, key, entry, reply.read.isVoided)
-          return valueIn(entry, region, schema, time)
+          return valueIn(entry, region, schema, time, tally)
         }
       )
     }
@@ -146,60 +149,3 @@ export const health = (path: Path, backend: string, since: DateTime.Utc): CacheH
     pendingInvalidations
   }
 }
-
-export const inspect = (path: Path, key: string): Effect.Effect<Option.Option<EntryInfo>> =>
-  Effect.flatMap(now, (time) => {
-    const { l1, l2 } = path
-    if (l2 !== undefined) return inspectL2(path, l2, key, time)
-    const entry = l1?.entries.peek(key)
-    if (entry === undefined || time >= entry.staleUntil) return Effect.succeedNone
-    return Effect.succeedSome({
-      key,
-      form: "memory" as const,
-      kind: Exit.isSuccess(entry.exit) ? ("value" as const) : ("failure" as const),
-      ...timesOf(entry, time),
-      size: Option.none(),
-      lease: Option.none()
-    })
-  })
-
-const inspectL2 = (
-  path: Path,
-  l2: L2,
-  key: string,
-  time: number
-): Effect.Effect<Option.Option<EntryInfo>> => {
-  const { backend } = l2
-  const whole = fullKey(path, key)
-  return Effect.all([backend.getMany([whole]), backend.holder(whole)]).pipe(
-    Effect.map(([[stored], holder]) => {
-      const header = stored === undefined ? undefined : Envelope.decode(stored)?.header
-      if (stored === undefined || header === undefined) return Option.none()
-      return Option.some({
-        key,
-        form: "shared" as const,
-        kind: header.kind === "e" ? ("failure" as const) : ("value" as const),
-        ...timesOf(header, backend.serverTime(time)),
-        size: Option.some(stored.length),
-        lease: Option.map(holder, ({ remaining, token }) => ({
-          token,
-          remaining: Duration.millis(remaining)
-        }))
-      })
-    }),
-    Effect.catchAllCause((cause) =>
-      Effect.as(path.log.fault("inspect", Cause.squash(cause)), Option.none())
-    )
-  )
-}
-
-const timesOf = (
-  entry: Pick<Entry, "createdAt" | "expiresAt" | "delta" | "version">,
-  time: number
-): Pick<EntryInfo, "freshness" | "age" | "timeToLive" | "delta" | "version"> => ({
-  freshness: time < entry.expiresAt ? "fresh" : "stale",
-  age: Duration.millis(time - entry.createdAt),
-  timeToLive: Duration.millis(entry.expiresAt - time),
-  delta: Duration.millis(entry.delta),
-  version: entry.version
-})

@@ -16,7 +16,6 @@ import * as STM from "effect/STM"
 import type * as Tracer from "effect/Tracer"
 import * as TRef from "effect/TRef"
 import type { LeaseRequest } from "../policy/lease.js"
-import type { AnySchema } from "./path.js"
 import type { Request } from "./request.js"
 
 /**
@@ -26,8 +25,8 @@ import type { Request } from "./request.js"
 export interface Settled {
   readonly exit: Exit.Exit<any, any>
   readonly upTo: number
-  /** The schema that the leader vouched with. */
-  readonly schema: AnySchema | undefined
+  /** Whose creator, options and schema decided; undefined if no creator ran and nobody read. */
+  readonly leader: Request | undefined
   /** A command failed: those who go round send no further one. */
   readonly isFaulted: boolean
 }

@@ -14,7 +14,7 @@ import { BackendError } from "../port/CacheBackend.js"
 import { detach } from "./flight.js"
 import { type AnySchema, fullKey, type L2, type Path, tallyOf } from "./path.js"
 import type { Region } from "./request.js"
-import { encodeEntry, entryFor, toL2 } from "./store.js"
+import { encodeEntry, entryFor, toL2 } from "./entry.js"
 import { now } from "../port/monotonic.js"
 
 export interface SetOptions {
@@ -111,7 +111,7 @@ const writeL2 = <A>(
       overtake(path, touched)
       if (Exit.isSuccess(exit)) return Effect.succeed(exit.value)
       l2.pending.add(touched.kind, touched.target)
-      path.events.emit({ _tag: "InvalidationPending", key: touched.target })
+      path.events.emit({ _tag: "invalidationPending", key: touched.target })
       if (Cause.isInterruptedOnly(exit.cause)) return Effect.interrupt
       tallyOf(path, whole).backendErrors++
       return Effect.as(path.log.fault(name, Cause.squash(exit.cause)), unconfirmed)

@@ -32,10 +32,10 @@ export interface CacheConformanceOptions {
  * Registers the tests that a layer of `Cache` has to pass, with the `describe`
  * and `it` of whatever runner you have.
  *
- * Each test builds the layer anew and uses keys of its own. It calls
- * `Cache.clear`, though: give the layer a prefix that nothing else uses, and do
- * not run these tests at the same time as others on that prefix. Time is real,
- * some seconds in all.
+ * Each test builds the layer anew and uses keys of its own, which it removes if
+ * the store can list them. Some call `Cache.clear`, though: give the layer a
+ * prefix that nothing else uses, and do not run these tests at the same time as
+ * others on that prefix. Time is real, some seconds in all.
  *
  * What several processes over one store promise each other is not tested here:
  * for that there are `cacheBackendConformance` and `ControlledBackend`.
@@ -73,5 +73,5 @@ export const cacheConformance = <E>(
     { name: "regions", cases: [...Regions.regions, ...(scan ? Regions.clearing : [])] },
     { name: "account", cases: [...Account.account, ...(scan ? Account.listing : [])] }
   ].map(({ cases, name: about }) => ({ name: about, cases: cases.map(provided) }))
-  register(tests, name, groups, makeSubject(layer, shortestTtl))
+  register(tests, name, groups, makeSubject(layer, { scan, shortestTtl }))
 }

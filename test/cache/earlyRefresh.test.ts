@@ -60,7 +60,7 @@ for (const { layer, name } of tiers) {
           loads: 2,
           earlyRefreshes: 1
         })
-        expect(events).toEqual([{ _tag: "EarlyRefresh", key: "k" }])
+        expect(events).toEqual([{ _tag: "earlyRefresh", key: "k" }])
       }).pipe(Effect.provide(layer()))
     )
 
@@ -131,7 +131,7 @@ for (const { layer, name } of tiers) {
           expect(values).toEqual(["old", "old"])
           expect(lines).toEqual([])
           expect(yield* Cache.counters).toMatchObject({ loads: 2, loadFailures: failures })
-          expect(events.map(({ _tag }) => _tag)).toEqual(["EarlyRefresh", "RefreshFailed"])
+          expect(events.map(({ _tag }) => _tag)).toEqual(["earlyRefresh", "refreshFailed"])
           yield* Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
           process.off("unhandledRejection", onRejection)
           expect(rejections).toEqual([])

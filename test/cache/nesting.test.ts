@@ -2,12 +2,13 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as FastCheck from "effect/FastCheck"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import { Cache, MemoryBackend } from "effect-larder"
 import { advance, settleDown } from "../protocol/world.js"
-import { counting, crowd, startProcess, tiers } from "./world.js"
+import { counting, crowd, startProcess, tiers, yieldingAnywhere } from "./world.js"
 
 type Lookup = Effect.Effect<string, never, Cache>
 
@@ -48,7 +49,7 @@ const callers = (
 const ends = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.gen(function* () {
     const fiber = yield* Effect.fork(effect)
-    for (let round = 0; round < 50; round++) {
+    for (let round = 0; round < 100; round++) {
       yield* settleDown
       const exit = yield* Fiber.poll(fiber)
       if (Option.isSome(exit)) return yield* exit.value
@@ -125,13 +126,17 @@ for (const { layer, name } of tiers) {
         }).pipe(Effect.provide(layer()))
       )
 
-      it.effect(`a cycle of ${size} ends wherever its fibers yield`, () =>
-        Effect.forEach(
-          [1, 2, 3, 5, 7, 11, 13, 17, 23, 31, 41, 61],
-          (step) =>
-            ends(Effect.withMaxOpsBeforeYield(callers(keys), step)).pipe(Effect.provide(layer())),
-          { discard: true }
-        )
+      it.effect.prop(
+        `a cycle of ${size} ends wherever its fibers yield`,
+        [FastCheck.integer({ min: 1, max: 2 ** 31 - 2 })],
+        ([seed]) =>
+          Effect.gen(function* () {
+            const values = yield* ends(
+              Effect.withScheduler(callers(keys), yieldingAnywhere(seed))
+            )
+            expect(values.map((value) => value[0])).toEqual([...keys, ...keys, ...keys])
+          }).pipe(Effect.provide(layer())),
+        { fastCheck: { numRuns: 40 } }
       )
     }
 

@@ -6,12 +6,13 @@ import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as FastCheck from "effect/FastCheck"
 import * as Fiber from "effect/Fiber"
 import * as ManagedRuntime from "effect/ManagedRuntime"
 import * as TestClock from "effect/TestClock"
 import { Cache, MemoryBackend, MemoryCache } from "effect-larder"
 import { advance, settleDown } from "../protocol/world.js"
-import { counting, crowd, kinds, refusing, startProcess } from "./world.js"
+import { counting, crowd, kinds, refusing, startProcess, yieldingAnywhere } from "./world.js"
 
 const slowly = <A, E>(create: Effect.Effect<A, E>) => Effect.delay(create, "50 millis")
 
@@ -39,6 +40,22 @@ for (const { layer, name } of kinds) {
           loadFailures: 0
         })
       }).pipe(Effect.provide(layer()))
+    )
+
+    it.effect.prop(
+      "20 fibers make one load, wherever they yield",
+      [FastCheck.integer({ min: 1, max: 2 ** 31 - 2 })],
+      ([seed]) =>
+        Effect.gen(function* () {
+          const user = counting(Effect.succeed("Ada"))
+          const exits = yield* Effect.withScheduler(
+            crowd(20, Cache.getOrCreate("user", user.create)),
+            yieldingAnywhere(seed)
+          )
+          expect(exits).toEqual(Array.replicate(Exit.succeed("Ada"), 20))
+          expect(user.runs).toBe(1)
+        }).pipe(Effect.provide(layer())),
+      { fastCheck: { numRuns: 40 } }
     )
 
     it.effect("500 fibers on an expired key make one load", () =>

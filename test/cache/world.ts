@@ -5,6 +5,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
+import * as Scheduler from "effect/Scheduler"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { Cache, type CacheBackend, MemoryBackend, MemoryCache } from "effect-larder"
@@ -81,6 +82,22 @@ export const keys = Effect.map(Stream.runCollect(Cache.keys()), (found) =>
 /** So many callers at once; what each of them got. */
 export const crowd = <A, E, R>(size: number, caller: Effect.Effect<A, E, R>) =>
   Effect.forEach(Array.range(1, size), () => Effect.exit(caller), { concurrency: "unbounded" })
+
+/**
+ * Yields here and there, by the seed: after one step in twenty. A yield takes a dozen steps of its
+ * own, so that with many more of them nothing would ever go on.
+ */
+export const yieldingAnywhere = (seed: number): Scheduler.Scheduler => {
+  const inner = new Scheduler.MixedScheduler(2_048)
+  let state = seed
+  return {
+    shouldYield: () => {
+      state = (state * 48_271) % 2_147_483_647
+      return state % 20 === 0 ? 0 : false
+    },
+    scheduleTask: (task, priority) => inner.scheduleTask(task, priority)
+  }
+}
 
 /** The log lines of an effect, from warnings up. */
 export const withLog = <A, E, R>(

@@ -4,28 +4,43 @@ import type { TestRunner } from "../../src/testing/cacheBackendConformance.js"
 
 export interface Verdict {
   readonly passed: ReadonlyArray<string>
-  /** What a failed test said, by its name. */
-  readonly failed: ReadonlyMap<string, string>
+  readonly skipped: ReadonlyArray<string>
+  readonly failed: ReadonlyArray<string>
+  /** What each of the failed ones said. */
+  readonly messages: ReadonlyMap<string, string>
 }
 
-/** Runs a suite, a few of its tests at a time. */
-export const verdictOn = (register: (tests: TestRunner) => void): Promise<Verdict> => {
-  const tests: Array<{ readonly name: string; readonly run: () => Promise<void> }> = []
+/** Runs a suite, or some of its tests, a few at a time. */
+export const verdictOn = (
+  register: (tests: TestRunner) => void,
+  only?: ReadonlyArray<string>
+): Promise<Verdict> => {
+  const tests: Array<{ readonly name: string; readonly run: Parameters<TestRunner["it"]>[1] }> = []
   register({
     describe: (_name, enter) => enter(),
-    it: (name, run) => tests.push({ name, run: () => run() })
+    it: (name, run) => {
+      if (only?.includes(name) ?? true) tests.push({ name, run })
+    }
   })
-  const failed = new Map<string, string>()
-  const passed: Array<string> = []
+  const messages = new Map<string, string>()
+  const [passed, skipped] = [new Set<string>(), new Set<string>()]
   return Effect.forEach(
     tests,
     ({ name, run }) =>
       Effect.promise(() =>
-        run().then(
-          () => passed.push(name),
-          (error: unknown) => failed.set(name, String(error))
+        run({ skip: () => skipped.add(name) }).then(
+          () => skipped.has(name) || passed.add(name),
+          (error: unknown) => messages.set(name, String(error))
         )
       ),
     { concurrency: 8, discard: true }
-  ).pipe(Effect.as({ passed, failed }), Effect.runPromise)
+  ).pipe(
+    Effect.map(() => ({
+      passed: [...passed],
+      skipped: [...skipped],
+      failed: [...messages.keys()],
+      messages
+    })),
+    Effect.runPromise
+  )
 }

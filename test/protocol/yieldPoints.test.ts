@@ -145,6 +145,29 @@ for (const tiers of ["memory", "shared"] as const) {
       expect(steps).toBeGreaterThan(20)
     })
 
+    // It finds no flight, and yields; the others find none either, and open one. If
+    // it opened its own now, in that one's place, two creators would run.
+    it("held up wherever it can be, makes one run with its followers", async () => {
+      const steps = await forEachStep((step) => {
+        const { expectNothingLeft, lookup, seen, simulation } = start(tiers, step)
+        const callers: Array<Fiber.RuntimeFiber<string>> = []
+        const scheduler = yieldingAt(simulation, step, () => {
+          for (let i = 0; i < 10; i++) callers.push(lookup(i, Effect.sleep("1 second")))
+        })
+        callers.push(lookup(0, Effect.sleep("1 second"), scheduler))
+        simulation.drain()
+        simulation.advance(2_000)
+        for (const caller of callers) {
+          expect(caller.unsafePoll(), `step ${step}`).toEqual(Exit.succeed("value"))
+        }
+        expect(seen.loads, `step ${step}`).toBe(1)
+        if (!scheduler.isReached()) return false
+        expectNothingLeft()
+        return true
+      })
+      expect(steps).toBeGreaterThan(20)
+    })
+
     for (const followers of [0, 10]) {
       it(`interrupted wherever it can be, with all of ${followers} followers, ends its creator`, async () => {
         const steps = await forEachStep((step) => {

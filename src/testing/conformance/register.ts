@@ -10,8 +10,9 @@ import { Nonconformity, show } from "./expectation.js"
  * What a suite needs of a test runner: `describe` and `it` as Vitest, Jest, Mocha
  * and `node:test` have them.
  *
- * A test that says nothing about a backend, for want of a capability, asks the
- * runner to skip it (`context.skip`), and passes where the runner cannot.
+ * A test that cannot be asked of a backend, for want of a capability, is skipped
+ * by the runner's own `skip` (of the context that `it` gives, or of `this`), and
+ * passes where there is none.
  *
  * @since 0.1.0
  * @category models
@@ -58,7 +59,12 @@ export const register = <S, E>(
   describe(name, () => {
     for (const { cases, name: about } of groups) {
       describe(about, () => {
-        for (const one of cases) it(one.name, (...given) => perform(one, subject, given[0]))
+        for (const one of cases) {
+          // No parameter: Jest would wait for it to be called, Vitest look into it for fixtures.
+          it(one.name, function (this: unknown) {
+            return perform(one, subject, arguments[0] ?? this)
+          })
+        }
       })
     }
   })

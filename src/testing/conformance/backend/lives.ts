@@ -24,7 +24,7 @@ const shortLife = ({ backend }: Subject): number =>
   Math.max(200, 2 * backend.capabilities.shortestTtl)
 
 /** What has `life` milliseconds is there meanwhile (unless the test itself was late), then gone. */
-const outlive = <A, B, E>(
+const outlive = <A, E>(
   life: number,
   begin: Effect.Effect<A, E>,
   isThere: (begun: A) => Effect.Effect<void, E>,
@@ -71,7 +71,7 @@ export const lives: Group<Subject> = {
       rule: keepsFor,
       run: (subject) => {
         const [life, key] = [shortLife(subject), subject.key()]
-        return outlive<unknown, unknown, BackendError | Nonconformity>(
+        return outlive<void, BackendError | Nonconformity>(
           life,
           Effect.gen(function* () {
             const [token, stored] = [yield* take(subject, key), yield* entry(subject)]
@@ -197,13 +197,12 @@ export const lives: Group<Subject> = {
         Effect.gen(function* () {
           const { backend, key } = subject
           const life = shortLife(subject)
-          const token = yield* take(subject, key(), life)
-          const isOurs = yield* backend.renew(key(), token, long + 0.5)
-          yield* Effect.sleep(2 * life)
-          if (isOurs) yield* expectHolder(subject, key(), token, "the holder, after a renewal")
-          const last = yield* take(subject, key("shortened"), long)
-          yield* backend.renew(key("shortened"), last, life)
-          yield* eventually(expectHolder(subject, key("shortened"), undefined), life)
+          const longer = yield* take(subject, key("longer"), life)
+          const isOurs = yield* backend.renew(key("longer"), longer, long + 0.5)
+          const shorter = yield* take(subject, key("shorter"), long)
+          yield* backend.renew(key("shorter"), shorter, life)
+          yield* eventually(expectHolder(subject, key("shorter"), undefined), life)
+          if (isOurs) yield* expectHolder(subject, key("longer"), longer, "who renewed for longer")
         })
     },
     {
@@ -229,7 +228,7 @@ export const lives: Group<Subject> = {
       name: "an ended token is remembered for a lease duration",
       rule: remembers,
       run: (subject) => {
-        const [life, key] = [2 * shortLife(subject), subject.key()]
+        const [life, key] = [shortLife(subject), subject.key()]
         const { backend } = subject
         return outlive(
           life,

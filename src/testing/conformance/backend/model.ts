@@ -207,15 +207,13 @@ const check = (subject: Subject, seed: number | undefined) =>
         )
       }
     )
-    return Effect.tryPromise({
-      try: () =>
-        FastCheck.assert(property, {
-          numRuns: 60,
-          interruptAfterTimeLimit: runFor,
-          ...(seed !== undefined && { seed })
-        }),
-      catch: (error) => error
-    })
+    return Effect.promise(() =>
+      FastCheck.assert(property, {
+        numRuns: 60,
+        interruptAfterTimeLimit: runFor,
+        ...(seed !== undefined && { seed })
+      })
+    )
   })
 
 /** `seed` repeats the sequences of a run that failed, which has printed it. */

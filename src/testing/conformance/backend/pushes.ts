@@ -52,21 +52,17 @@ const listen = ({ backend }: Subject, prefix: string, onSignal?: (signal: Signal
 
 type Heard = (key: string) => ReadonlyArray<Push>
 
-const expectPushes = (
-  heard: Heard,
-  key: string,
-  expected: ReadonlyArray<Omit<Push, "_tag" | "key">>,
-  what: string
-) =>
-  eventually(
-    Effect.suspend(() =>
-      expectEqual(
-        what,
-        heard(key).map(({ reason, token }) => ({ reason, token })),
-        expected.map(({ reason, token }) => ({ reason, token }))
-      )
-    )
-  )
+type Told = Pick<Push, "reason" | "token">
+
+const toldOf = (heard: Heard, key: string): ReadonlyArray<Told> =>
+  heard(key).map(({ reason, token }) => ({ reason, token }))
+
+const expectPushes = (heard: Heard, key: string, expected: ReadonlyArray<Told>, what: string) =>
+  eventually(Effect.suspend(() => expectEqual(what, toldOf(heard, key), expected)))
+
+/** To be asked once all has been heard. */
+const expectSilence = (heard: Heard, key: string, what: string) =>
+  Effect.suspend(() => expectEqual(what, toldOf(heard, key), []))
 
 /** Until what has been pushed so far has come: pushes come in the order they were sent, more or less. */
 const allHeard = ({ backend, key }: Subject, heard: Heard) =>
@@ -130,8 +126,8 @@ const cases: ReadonlyArray<BackendCase> = [
         const released = yield* take(subject, key("released"))
         yield* backend.release(key("released"), released)
         yield* allHeard(subject, heard)
-        yield* expectPushes(heard, key("committed"), [], "after a commit nobody waits for")
-        yield* expectPushes(heard, key("released"), [], "after a release nobody waits for")
+        yield* expectSilence(heard, key("committed"), "after a commit nobody waits for")
+        yield* expectSilence(heard, key("released"), "after a release nobody waits for")
       })
   },
   {
@@ -146,7 +142,7 @@ const cases: ReadonlyArray<BackendCase> = [
         yield* backend.release(key(), token())
         yield* backend.renew(key(), token(), long)
         yield* allHeard(subject, heard)
-        yield* expectPushes(heard, key(), [], "after commands under a foreign token")
+        yield* expectSilence(heard, key(), "after commands under a foreign token")
       })
   },
   {
@@ -225,10 +221,10 @@ const cases: ReadonlyArray<BackendCase> = [
           "their own write"
         )
         yield* allHeard(subject, heard)
-        yield* expectPushes(heard, theirs, [], `what ${prefix} hears of ${theirs}`)
+        yield* expectSilence(heard, theirs, `what ${prefix} hears of ${theirs}`)
         const sentinel = key("sentinel")
-        yield* expectPushes(heardNext, sentinel, [], `what ${neighbour} hears of ${sentinel}`)
-        yield* expectPushes(shorter, sentinel, [], `what a shorter prefix hears of ${sentinel}`)
+        yield* expectSilence(heardNext, sentinel, `what ${neighbour} hears of ${sentinel}`)
+        yield* expectSilence(shorter, sentinel, `what a shorter prefix hears of ${sentinel}`)
       })
   },
   {
@@ -245,7 +241,7 @@ const cases: ReadonlyArray<BackendCase> = [
         yield* allHeard(subject, heard)
         const push = [{ reason: "written", token: "" }] as const
         yield* expectPushes(heard, key("after"), push, "what the other hears")
-        yield* expectPushes(ended, key("after"), [], "what is heard after the scope has closed")
+        yield* expectSilence(ended, key("after"), "what is heard after the scope has closed")
       })
   }
 ]

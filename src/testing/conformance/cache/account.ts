@@ -133,7 +133,7 @@ export const account: ReadonlyArray<CacheCase> = [
 ]
 
 const keysLike = (pattern: string) =>
-  Effect.map(Stream.runCollect(Cache.keys(pattern)), (found) => [...new Set(found)].sort())
+  Effect.map(Stream.runCollect(Cache.keys(pattern)), (found) => [...new Set(found)].toSorted())
 
 export const listing: ReadonlyArray<CacheCase> = [
   {
@@ -141,7 +141,7 @@ export const listing: ReadonlyArray<CacheCase> = [
     rule: lists,
     run: ({ key, start }) =>
       Effect.gen(function* () {
-        const own = ["user:1", "user:2", "user2:1", "use[r]", "*"].map(key).sort()
+        const own = ["user:1", "user:2", "user2:1", "use[r]", "*"].map(key).toSorted()
         yield* Effect.forEach(own, (of) => Cache.set(of, 1))
         yield* Cache.set(key("gone"), 1)
         yield* Cache.invalidate(key("gone"))

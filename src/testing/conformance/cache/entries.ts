@@ -4,7 +4,7 @@ import * as LogLevel from "effect/LogLevel"
 import * as Logger from "effect/Logger"
 import * as Option from "effect/Option"
 import { Cache } from "../../../Cache.js"
-import { expectEqual } from "../expectation.js"
+import { expectEqual, expectThat } from "../expectation.js"
 import { oddKeys } from "../oddKeys.js"
 import { type CacheCase, counting, expectGet, unexpected } from "./subject.js"
 
@@ -129,8 +129,16 @@ export const entries: ReadonlyArray<CacheCase> = [
           given.every((each) => each === value),
           true
         )
+        yield* Cache.set(key("set"), "old")
         yield* Cache.set(key("set"), value)
-        // Whether a cache in this process keeps it is its own affair.
+        // A cache in this process may keep it; none may keep what it was to replace.
+        const found = yield* Cache.get(key("set"))
+        yield* expectThat(
+          "get, after set",
+          Option.isNone(found) || found.value === value,
+          "none, or what was set",
+          found
+        )
       }).pipe(Logger.withMinimumLogLevel(LogLevel.None))
   }
 ]

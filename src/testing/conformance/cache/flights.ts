@@ -214,6 +214,10 @@ export const flights: ReadonlyArray<CacheCase> = [
           Cache.getOrCreate(key("self"), Effect.succeed(1))
         )
         yield* expectEqual("a creator within its own", yield* self, 1)
+        const inner = Cache.getOrCreate(key("self"), Effect.succeed("inner"))
+        const overtaken = Effect.zipRight(Cache.invalidate(key("self")), inner)
+        const outer = Cache.getOrCreate(key("self"), overtaken, { refresh: true })
+        yield* expectEqual("the same, after it has invalidated itself", yield* outer, "inner")
         const crossed = yield* Effect.all([ask(key("a"), 4), ask(key("b"), 4)], {
           concurrency: "unbounded"
         })

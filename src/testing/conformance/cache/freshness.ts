@@ -99,12 +99,13 @@ export const freshness: ReadonlyArray<CacheCase> = [
     rule: never,
     run: ({ key }) =>
       Effect.gen(function* () {
-        const { create, runs } = counting((run) => Effect.succeed(`run ${run}`), 50)
+        const { create } = counting((run) => Effect.succeed(`run ${run}`), 50)
         const lookup = Cache.getOrCreate(key(), create, { ttl: 0 })
         const given = yield* together(100, lookup)
         yield* expectEqual("what 100 were given", distinct(given), ["run 1"])
         yield* expectGet(key(), Option.none())
         yield* expectEqual("who comes later", yield* lookup, "run 2")
+        yield* Cache.set(key("set"), "old")
         yield* Cache.set(key("set"), "value", { ttl: 0 })
         yield* expectGet(key("set"), Option.none(), "get, after a set with a ttl of zero")
       })
@@ -211,15 +212,18 @@ export const freshness: ReadonlyArray<CacheCase> = [
     rule: early,
     run: ({ key }) =>
       Effect.gen(function* () {
-        const slow = counting(() => Effect.succeed("old"), 30)
-        const options = { ttl: "10 seconds", beta: 1e9 } as const
+        const slow = counting(() => Effect.succeed("old"))
+        const options = { ttl: "1 minute", beta: 1e9 } as const
         yield* Cache.getOrCreate(key(), slow.create, options)
-        // An entry is left alone until it is as old as it took to make.
-        yield* Effect.sleep(100)
-        const { begun, create, open, runs } = yield* gated("new")
+        const { create, open, runs } = yield* gated("new")
         const lookup = Cache.getOrCreate(key(), create, options)
-        yield* expectEqual("who reads", distinct(yield* together(10, lookup)), ["old"])
-        yield* begun
+        // An entry is left alone until it is as old as it took to make.
+        const fires = Effect.gen(function* () {
+          yield* expectEqual("who reads", yield* lookup, "old")
+          yield* expectThat("runs of the creator", runs() > 0, "one", runs())
+        })
+        yield* eventually(fires, 40)
+        yield* expectEqual("who reads meanwhile", distinct(yield* together(10, lookup)), ["old"])
         yield* expectGet(key(), Option.some("old"), "get, while it is refreshed")
         yield* open
         yield* eventually(expectGet(key(), Option.some("new"), "get, when it is refreshed"))

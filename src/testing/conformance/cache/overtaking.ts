@@ -4,7 +4,7 @@ import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import { Cache } from "../../../Cache.js"
 import { expectEqual } from "../expectation.js"
-import { type CacheCase, expectGet, gated } from "./subject.js"
+import { type CacheCase, distinct, expectGet, gated, together } from "./subject.js"
 
 const wins =
   "a write overtakes the rebuild under way: what the rebuild makes is given to those who came " +
@@ -91,6 +91,27 @@ const all = (write: Write): ReadonlyArray<CacheCase> => [
   overtakesRefresh(write)
 ]
 
-export const overtaking: ReadonlyArray<CacheCase> = [set, invalidate].flatMap(all)
+/** Those who joined late may have to go round again: still the same lookup. */
+const countsOnce: CacheCase = {
+  name: "whoever a write sends round again is counted once",
+  rule: "each lookup is exactly one of hit, miss, stale and bypassed, however often it goes round",
+  run: ({ key }) =>
+    Effect.gen(function* () {
+      const { begun, create, open } = yield* gated("value")
+      const lookup = Cache.getOrCreate(key(), create)
+      const first = yield* Effect.fork(lookup)
+      yield* begun
+      const late = yield* Effect.fork(together(10, lookup))
+      yield* Effect.sleep(30)
+      yield* Cache.invalidate(key())
+      yield* open
+      yield* Fiber.join(first)
+      yield* expectEqual("those who joined late", distinct(yield* Fiber.join(late)), ["value"])
+      const { bypassed, hits, misses, stale } = yield* Cache.counters
+      yield* expectEqual("lookups", hits + misses + stale + bypassed, 11)
+    })
+}
+
+export const overtaking: ReadonlyArray<CacheCase> = [...[set, invalidate].flatMap(all), countsOnce]
 
 export const overtakingByClear: ReadonlyArray<CacheCase> = all(clear)

@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
 import { Cache } from "../../../Cache.js"
 import { tokens } from "../../../core/tokens.js"
 import { expectEqual, type Nonconformity } from "../expectation.js"
@@ -27,17 +28,22 @@ const nextId = /* @__PURE__ */ tokens()
 
 export const makeSubject = <E>(
   layer: Layer.Layer<Cache, E>,
-  shortestTtl: number
+  options: { readonly shortestTtl: number; readonly scan: boolean }
 ): Effect.Effect<Subject, E, Scope.Scope> =>
-  Effect.map(Layer.build(layer), (context) => {
+  Effect.gen(function* () {
     const start = `conformance-${nextId()}-`
+    const context = yield* Layer.build(layer)
+    if (options.scan) {
+      const remove = Stream.runForEach(Cache.keys(`${start}*`), Cache.invalidate)
+      yield* Effect.addFinalizer(() => Effect.provide(remove, context))
+    }
     return {
       layer,
       context,
       start,
       key: (name = "key") => start + name,
       region: (name = "region") => start + name,
-      shortTtl: Math.max(120, 2 * shortestTtl)
+      shortTtl: Math.max(120, 2 * options.shortestTtl)
     }
   })
 
