@@ -5,3 +5,5 @@
  * @since 0.1.0
  */
 export * as ControlledBackend from "./testing/ControlledBackend.js"
+export { cacheBackendConformance } from "./testing/cacheBackendConformance.js"
+export { cacheConformance } from "./testing/cacheConformance.js"

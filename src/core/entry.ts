@@ -9,7 +9,8 @@ import { windows } from "../policy/freshness.js"
 import { capDelta } from "../policy/xfetch.js"
 import { accepts, encode, type Decoded, type Payload } from "./codec.js"
 import type { Entry } from "./l1.js"
-import { type L2, millisOr, type Path, ttlOf } from "./path.js"
+import { type L2, type Path, ttlOf } from "./path.js"
+import { millis } from "./option.js"
 import type { LookupOptions, Region, Request } from "./request.js"
 
 /** A creator's result, and when and how fast it came (monotonic milliseconds). */
@@ -44,7 +45,11 @@ export const entryFor = (
     staleIfError: 0,
     staleWhileRevalidate: isFailure
       ? 0
-      : millisOr(options.staleWhileRevalidate, path.defaults.staleWhileRevalidate)
+      : millis(
+          "staleWhileRevalidate",
+          options.staleWhileRevalidate,
+          path.defaults.staleWhileRevalidate
+        )
   })
   return {
     exit,

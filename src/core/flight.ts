@@ -7,10 +7,11 @@ import * as STM from "effect/STM"
 import { accepts } from "./codec.js"
 import { lead } from "./lead.js"
 import * as Nesting from "./nesting.js"
-import { millisOr, type Path } from "./path.js"
+import { type Path } from "./path.js"
 import * as Rebuild from "./rebuild.js"
 import { count, countCoalesced, type Request } from "./request.js"
 import { unsafeNow } from "../port/monotonic.js"
+import { millis } from "./option.js"
 
 /** How to rebuild: what to ask of L2, and whether anybody waits. */
 interface Manner {
@@ -118,7 +119,7 @@ const open = (
   found: Rebuild.Rebuild | undefined
 ): Effect.Effect<Rebuild.Rebuild | undefined> =>
   Effect.withFiberRuntime((fiber) => {
-    const wait = millisOr(request.options.wait, path.defaults.maxHold)
+    const wait = millis("wait", request.options.wait, path.defaults.maxHold)
     const patience =
       request.within === undefined ? wait : Math.min(wait, path.defaults.leaseDuration)
     const waitUntil = unsafeNow(fiber) + patience

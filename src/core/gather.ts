@@ -8,6 +8,7 @@
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import type * as FiberRefs from "effect/FiberRefs"
 import * as Runtime from "effect/Runtime"
 import type * as Scope from "effect/Scope"
 import type { CacheBackend } from "../port/CacheBackend.js"
@@ -21,6 +22,8 @@ const maxBytes = 1_048_576
 
 export interface Read {
   readonly key: string
+  /** The surroundings of the one who asked first: its clock, its tracer. */
+  readonly refs: FiberRefs.FiberRefs
   readonly resumptions: Array<(reply: Reply) => void>
   /** A write or push has overtaken it: what it brings must not fill L1. */
   isVoided: boolean
@@ -44,7 +47,6 @@ export class Gather {
   constructor(
     private readonly backend: CacheBackend,
     private readonly fullKey: (key: string) => string,
-    private readonly runtime: Runtime.Runtime<never>,
     private readonly scope: Scope.Scope,
     /** One failed command is one fault, however many reads travelled in it. */
     private readonly onFault: () => void,
@@ -53,14 +55,14 @@ export class Gather {
   ) {}
 
   /** Hands over the reply of a read that is sent after this call; true: another asked before. */
-  read(key: string, resume: (reply: Reply) => void): boolean {
+  read(key: string, refs: FiberRefs.FiberRefs, resume: (reply: Reply) => void): boolean {
     const gathered = this.unsent.get(key)
     if (gathered !== undefined) {
       gathered.resumptions.push(resume)
       return true
     }
     if (this.unsent.size === 0) this.defer(() => this.flush())
-    this.unsent.set(key, { key, resumptions: [resume], isVoided: false, decoded: undefined })
+    this.unsent.set(key, { key, refs, resumptions: [resume], isVoided: false, decoded: undefined })
     return false
   }
 
@@ -88,10 +90,14 @@ export class Gather {
   }
 
   private send(reads: ReadonlyArray<Read>): void {
-    if (this.isClosed) return reads.forEach((read) => settle(read, { _tag: "Closed" }))
+    const [first] = reads
+    if (this.isClosed || first === undefined) {
+      return reads.forEach((read) => settle(read, { _tag: "Closed" }))
+    }
     const batch = new Map(reads.map((read) => [read.key, read]))
     this.inFlight.add(batch)
-    const fiber = Runtime.runFork(this.runtime)(
+    const runtime = Runtime.make({ ...Runtime.defaultRuntime, fiberRefs: first.refs })
+    const fiber = Runtime.runFork(runtime)(
       Effect.suspend(() => this.backend.getMany([...batch.keys()].map(this.fullKey))),
       { scope: this.scope, immediate: true }
     )

@@ -21,12 +21,13 @@ import { decode, type Decoded } from "./codec.js"
 import { fly, flyBehind, type Outcome } from "./flight.js"
 import type { Read, Reply } from "./gather.js"
 import type { Entry } from "./l1.js"
-import { isNeverStored, type L2, millisOr, type Path, tallyOf, tick } from "./path.js"
+import { isNeverStored, type L2, type Path, tallyOf, tick } from "./path.js"
 import { readable } from "./readable.js"
 import * as Request from "./request.js"
 import { fromL2 } from "./entry.js"
 import { fillL1 } from "./store.js"
 import { unsafeNow } from "../port/monotonic.js"
+import { millis } from "./option.js"
 
 type AnyExit = Effect.Effect<any, any>
 
@@ -94,7 +95,11 @@ const serve = (
   }
   if (now < entry.expiresAt) return serveFresh(path, request, entry, now)
   if (options.background === false) return undefined
-  const window = millisOr(options.staleWhileRevalidate, path.defaults.staleWhileRevalidate)
+  const window = millis(
+    "staleWhileRevalidate",
+    options.staleWhileRevalidate,
+    path.defaults.staleWhileRevalidate
+  )
   if (now >= servableStaleUntil(entry.expiresAt, entry.staleUntil, window)) return undefined
   Request.count(request, "stale")
   return Effect.zipRight(flyBehind(path, request, entry.header), entry.exit)
@@ -139,7 +144,7 @@ const arrive =
 /** The reply resumes each reader with its next step, taken in its own fiber. */
 const readL2 = (path: Path, l2: L2, request: Request.Request): AnyExit =>
   Effect.async<any, any>((resume) => {
-    const isCoalesced = l2.gather.read(request.key, (reply) =>
+    const isCoalesced = l2.gather.read(request.key, request.refs, (reply) =>
       resume(afterRead(path, l2, request, reply))
     )
     if (isCoalesced) Request.countCoalesced(request)

@@ -25,7 +25,6 @@ export const make = (
     gather: new Gather(
       backend,
       (key) => fullKey(settings, key),
-      runtime,
       scope,
       () => {
         tally.backendErrors++

@@ -40,8 +40,8 @@ export const make = (name: string): Log => {
       return say(
         `refused ${pattern}`,
         Infinity,
-        `A value of ${pattern} cannot be stored: ${what}. The caller got it; nothing was cached. ` +
-          "Remedy: give a schema that encodes it."
+        `A value of ${pattern} is not cached, for it cannot be stored: ${what}. ` +
+          "Remedy: a schema that encodes it."
       )
     }
   }

@@ -1,7 +1,7 @@
 /** What one cache is made of: its tiers, what is under way, and its settings in plain numbers. */
-import * as Duration from "effect/Duration"
 import type * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
+import { millis } from "./option.js"
 import { valueKey } from "../policy/keys.js"
 import type { CacheBackend } from "../port/CacheBackend.js"
 import { emptyTally, type Tally } from "./counters.js"
@@ -74,13 +74,13 @@ export const tallyOf = (path: Path, region: Region): Tally => {
   return tally
 }
 
-/** An option that may be unset, in milliseconds. */
-export const millisOr = (input: Duration.DurationInput | undefined, otherwise: number): number =>
-  input === undefined ? otherwise : Duration.toMillis(input)
-
 /** How long a value lives. May throw what the user's function throws. */
 export const ttlOf = (path: Path, options: LookupOptions<any>, value: unknown): number =>
-  millisOr(typeof options.ttl === "function" ? options.ttl(value) : options.ttl, path.defaults.ttl)
+  millis(
+    "ttl",
+    typeof options.ttl === "function" ? options.ttl(value) : options.ttl,
+    path.defaults.ttl
+  )
 
 /** A literal ttl of zero: computed, shared with those who wait, never stored. */
 export const isNeverStored = (path: Path, options: LookupOptions<any>): boolean =>

@@ -67,9 +67,11 @@ const readL2 = (
   schema: AnySchema | undefined
 ): Effect.Effect<Option.Option<any>> =>
   Effect.flatMap(
-    Effect.async<Reply>((resume) => {
-      l2.gather.read(key, (reply) => resume(Effect.succeed(reply)))
-    }),
+    Effect.withFiberRuntime<Reply>((fiber) =>
+      Effect.async((resume) => {
+        l2.gather.read(key, fiber.getFiberRefs(), (reply) => resume(Effect.succeed(reply)))
+      })
+    ),
     (reply) => {
       if (reply._tag === "Closed") return Effect.interrupt
       if (reply._tag === "Fault") {

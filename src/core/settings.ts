@@ -1,5 +1,6 @@
 /** Settings of a cache: checked and turned into plain numbers once, when its layer is built. */
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
+import { millis, wrong } from "./option.js"
 import { isPrefix } from "../policy/keys.js"
 import type { Defaults, OnLoad } from "./path.js"
 
@@ -88,19 +89,3 @@ export const capacity = (given: number | undefined): number => {
   }
   return entries
 }
-
-const millis = (
-  name: string,
-  input: Duration.DurationInput | undefined,
-  otherwise: number
-): number => {
-  if (input === undefined) return otherwise
-  try {
-    return Duration.toMillis(input)
-  } catch {
-    throw wrong(name, input, 'a duration: milliseconds, "5 seconds", Duration.minutes(1)')
-  }
-}
-
-const wrong = (name: string, value: unknown, allowed: string): Error =>
-  new Error(`effect-larder: ${name} is ${JSON.stringify(value)}; allowed: ${allowed}`)

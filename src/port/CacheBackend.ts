@@ -124,7 +124,11 @@ export interface LeaseHolder {
 export interface CacheBackend {
   readonly name: string
   readonly capabilities: Capabilities
-  /** The server's time in milliseconds, reckoned from this process's monotonic clock. */
+  /**
+   * The server's time in milliseconds, reckoned from this process's: from the
+   * nanoseconds of Effect's `Clock`, which are monotonic, divided by a million.
+   * With both on one machine, that is `(monotonic) => monotonic`.
+   */
   readonly serverTime: (monotonic: number) => number
   /** One answer a key, in order. A stranger's value is handed over as it is, or as a miss. */
   readonly getMany: (

@@ -1,0 +1,28 @@
+/** Reading what users set: durations as milliseconds, and what to say of a wrong one. */
+import * as Duration from "effect/Duration"
+
+/** An option that may be unset, in milliseconds. Throws where it is none, or negative. */
+export const millis = (
+  name: string,
+  input: Duration.DurationInput | undefined,
+  otherwise: number
+): number => {
+  if (input === undefined) return otherwise
+  // Decoding takes -1 and NaN for zero, with which nothing would be cached.
+  const isNumber = typeof input === "number" || typeof input === "bigint"
+  if (isNumber && !(input >= 0)) throw wrong(name, input, allowed)
+  if (typeof input === "string" && input.trim().startsWith("-")) throw wrong(name, input, allowed)
+  try {
+    return Duration.toMillis(input)
+  } catch {
+    throw wrong(name, input, allowed)
+  }
+}
+
+const allowed = 'a duration from zero up: milliseconds, "5 seconds", Duration.minutes(1)'
+
+/** A defect of whoever wrote the setting, with what it may be. */
+export const wrong = (name: string, value: unknown, allowed: string): Error => {
+  const shown = typeof value === "string" ? JSON.stringify(value) : String(value)
+  return new Error(`effect-larder: ${name} is ${shown}; allowed: ${allowed}`)
+}
