@@ -22,12 +22,14 @@ export interface Peer {
 export interface Method {
   readonly warmups: number
   readonly rounds: number
+  /** Measure what each turn leaves on the heap, too. */
+  readonly withHeap?: boolean
 }
 
 export interface Turn {
   /** Nanoseconds an operation took. */
   readonly time: number
-  /** What the turn left on the heap, in bytes. */
+  /** What the turn left on the heap, in bytes; 0 if that is not measured. */
   readonly growth: number
 }
 
@@ -58,13 +60,14 @@ const heap = (): number => {
 export const interleave = async (
   title: string,
   peers: ReadonlyArray<Peer>,
-  { rounds, warmups }: Method
+  { rounds, warmups, withHeap = false }: Method
 ): Promise<Turns> => {
   const turns = new Map<string, Array<Turn>>(peers.map(({ name }) => [name, []]))
+  announce(title)
   for (let round = -warmups; round < rounds; round++) {
     progress(round < 0 ? `${title}: warm-up` : `${title}: round ${round + 1} of ${rounds}`)
     for (const peer of rotated(peers, round + warmups)) {
-      const turn = await take(peer)
+      const turn = await take(peer, withHeap)
       if (round >= 0) turns.get(peer.name)?.push(turn)
     }
   }
@@ -72,18 +75,22 @@ export const interleave = async (
   return turns
 }
 
-const take = async ({ expected, name, ops, prepare, turn }: Peer): Promise<Turn> => {
+/** Nobody pays for another's garbage: each turn begins with none. */
+const take = async (
+  { expected, name, ops, prepare, turn }: Peer,
+  withHeap: boolean
+): Promise<Turn> => {
   await prepare?.()
   const before = heap()
   const start = process.hrtime.bigint()
   const result = turn(ops)
-  // A promise costs a tick; a peer that gives its result at once is not billed for one.
+  // A peer that gives its result at once is not billed for a tick.
   const actual = typeof result === "number" ? result : await result
   const time = Number(process.hrtime.bigint() - start) / ops
   if (actual !== expected(ops)) {
     throw new Error(`${name} gave ${actual} where ${expected(ops)} was right`)
   }
-  return { time, growth: heap() - before }
+  return { time, growth: withHeap ? heap() - before : 0 }
 }
 
 const rotated = <A>(items: ReadonlyArray<A>, by: number): ReadonlyArray<A> => {
@@ -118,11 +125,12 @@ export const growth = (turns: Turns, name: string): number =>
   (turns.get(name) ?? []).reduce((sum, turn) => sum + turn.growth, 0)
 
 /** On stderr, so that the tables can be piped; in place, where that is a terminal. */
-export const progress = (line: string): void => {
+const progress = (line: string): void => {
   if (process.stderr.isTTY) process.stderr.write(`\r\u001b[K${line}`)
-  else if (line.endsWith(": warm-up") || line.endsWith(": round 1 of 1")) {
-    process.stderr.write(`${line.split(":")[0]} …\n`)
-  }
+}
+
+const announce = (title: string): void => {
+  if (!process.stderr.isTTY) process.stderr.write(`${title} …\n`)
 }
 
 /** Columns as wide as they need be: the first to the left, the others to the right. */

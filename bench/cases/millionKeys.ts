@@ -11,7 +11,7 @@ const rounds = 10
 const flat = 1_048_576
 
 export const millionKeys: Case = async (isQuick) => {
-  const keysOfTurn = isQuick ? 20_000 : 100_000
+  const keysOfTurn = isQuick ? 10_000 : 100_000
   const title = `${(rounds * keysOfTurn).toLocaleString("en")} keys through 10,000 entries`
 
   const runtime = Peers.makeRuntime()
@@ -51,7 +51,7 @@ export const millionKeys: Case = async (isQuick) => {
   }))
 
   // The warm-up fills the caches: growth is counted from there.
-  const turns = await interleave(title, peers, { warmups: 2, rounds })
+  const turns = await interleave(title, peers, { warmups: 2, rounds, withHeap: true })
   const { evictions, loads, size } = await runtime.runPromise(Cache.stats)
   await runtime.dispose()
   await bento.disconnectAll()

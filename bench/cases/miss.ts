@@ -9,7 +9,7 @@ import { type Case, report } from "../report.js"
 const title = "Miss, with a synchronous creator"
 
 // All fit in, and each turn begins with an empty cache.
-const keys = Array.from({ length: 5_000 }, (_, index) => `user:${index}`)
+const keys = Array.from({ length: 3_000 }, (_, index) => `user:${index}`)
 const keyAt = (index: number): string => keys[index] ?? ""
 
 export const miss: Case = async (isQuick) => {

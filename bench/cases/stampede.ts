@@ -10,7 +10,7 @@ const title = "1,000 callers on one cold key"
 
 const callers = 1_000
 /** How many cold keys a turn has, one after the other. */
-const stampedes = 5
+const stampedes = 3
 
 /** Ends when all have joined: a timer's turn comes after all that is ready to run. */
 const creator = Effect.async<number>((resume) => {
@@ -27,32 +27,31 @@ export const stampede: Case = async (isQuick) => {
   const bento = Peers.makeBento()
   const lru = Peers.makeLru(promised)
 
-  const inFibers = (lookup: (key: string) => Effect.Effect<number, never, Cache>) => () =>
-    runtime.runPromise(
-      Effect.gen(function* () {
-        let sum = 0
-        for (let index = 0; index < stampedes; index++) {
-          const one = lookup(cold())
-          const add = Effect.map(one, (value) => {
-            sum += value
-          })
-          yield* Effect.all(
-            Array.from({ length: callers }, () => add),
-            { concurrency: "unbounded", discard: true }
-          )
-        }
-        return sum
-      })
-    )
-  const inPromises = (lookup: (key: string) => Promise<number | undefined>) => async () => {
-    let sum = 0
-    for (let index = 0; index < stampedes; index++) {
-      const key = cold()
-      const values = await Promise.all(Array.from({ length: callers }, () => lookup(key)))
-      sum += values.reduce<number>((total, value) => total + (value ?? NaN), 0)
+  const inFibers =
+    (lookup: (key: string) => Effect.Effect<number, never, Cache>) => (ops: number) =>
+      runtime.runPromise(
+        Effect.gen(function* () {
+          let sum = 0
+          for (let index = 0; index < ops; index++) {
+            const key = cold()
+            const values = yield* Effect.all(
+              Array.from({ length: callers }, () => lookup(key)),
+              { concurrency: "unbounded" }
+            )
+            sum += total(values)
+          }
+          return sum
+        })
+      )
+  const inPromises =
+    (lookup: (key: string) => Promise<number | undefined>) => async (ops: number) => {
+      let sum = 0
+      for (let index = 0; index < ops; index++) {
+        const key = cold()
+        sum += total(await Promise.all(Array.from({ length: callers }, () => lookup(key))))
+      }
+      return sum
     }
-    return sum
-  }
   const peers: ReadonlyArray<Peer> = [
     { name: Peers.ours, turn: inFibers((key) => Cache.getOrCreate(key, creator)) },
     { name: Peers.effects, turn: inFibers((key) => effectCache.get(key)) },
@@ -77,6 +76,9 @@ export const stampede: Case = async (isQuick) => {
     }
   ])
 }
+
+const total = (values: ReadonlyArray<number | undefined>): number =>
+  values.reduce<number>((sum, value) => sum + (value ?? NaN), 0)
 
 /** The floor: the first opens a `Deferred`, the others wait for it, nobody may leave. */
 const byHand = () => {

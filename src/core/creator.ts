@@ -42,7 +42,9 @@ export const runCreator = (
 const inSurroundings = <A, E>(leader: Request, creator: Effect.Effect<A, E>): Effect.Effect<A, E> =>
   Effect.acquireUseRelease(
     Effect.sync(() =>
-      Runtime.runFork(Runtime.make({ ...Runtime.defaultRuntime, fiberRefs: leader.refs }))(creator)
+      Runtime.runFork(
+        Runtime.make({ ...Runtime.defaultRuntime, fiberRefs: leader.fiber.getFiberRefs() })
+      )(creator)
     ),
     (fiber) => Effect.flatten(Fiber.await(fiber)),
     (fiber) => Fiber.interrupt(fiber)

@@ -1,4 +1,5 @@
 /** Opening, joining and leaving the rebuild of a key. */
+import * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -7,7 +8,7 @@ import * as STM from "effect/STM"
 import { accepts } from "./codec.js"
 import { lead } from "./lead.js"
 import * as Nesting from "./nesting.js"
-import { type Path } from "./path.js"
+import type { Path } from "./path.js"
 import * as Rebuild from "./rebuild.js"
 import { count, countCoalesced, type Request } from "./request.js"
 import { unsafeNow } from "../port/monotonic.js"
@@ -20,31 +21,26 @@ interface Manner {
   readonly isBackground: boolean
 }
 
-/** What a caller got out of a rebuild: an exit, or word to go round again. */
-export type Outcome =
-  { readonly _tag: "Done"; readonly exit: Exit.Exit<any, any> } | { readonly _tag: "GoRound" }
+/** Where a caller goes that may not have what its flight brought. */
+type GoRound = (path: Path, request: Request) => Effect.Effect<any, any>
 
 /** Joins the rebuild under way, or opens one, and waits for what it gives. */
 export const fly = (
   path: Path,
   request: Request,
   intent: Rebuild.Rebuild["intent"],
-  seen?: string
-): Effect.Effect<Outcome> =>
-  Effect.flatMap(
-    Effect.uninterruptibleMask((restore) =>
-      Effect.suspend(() => board(path, request, { intent, seen, isBackground: false }, restore))
-    ),
-    (settled) =>
-      settled === "direct" ? runDirectly(request) : Effect.succeed(take(request, settled))
+  seen: string | undefined,
+  goRound: GoRound
+): Effect.Effect<any, any> =>
+  Effect.uninterruptibleMask((restore) =>
+    board({
+      path,
+      request,
+      manner: { intent, seen, isBackground: false },
+      restore,
+      goRound
+    })
   )
-
-/** A joiner's span names the creator's that served it: its parent is someone else's. */
-const link = (request: Request, rebuild: Rebuild.Rebuild, { leader }: Rebuild.Settled): void => {
-  const { span } = rebuild
-  if (span === undefined || request === leader || request.span?._tag !== "Span") return
-  request.span.addLinks([{ _tag: "SpanLink", span, attributes: {} }])
-}
 
 /** Rebuilds behind, unless that is under way. Whoever asked has its value already. */
 export const flyBehind = (
@@ -62,41 +58,45 @@ export const flyBehind = (
     )
   )
 
-type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+/** A caller about to fly. */
+interface Boarding {
+  readonly path: Path
+  readonly request: Request
+  readonly manner: Manner
+  readonly restore: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+  readonly goRound: GoRound
+}
 
-const board = (
-  path: Path,
-  request: Request,
-  manner: Manner,
-  restore: Restore
-): Effect.Effect<Rebuild.Settled | "direct"> => {
+const board = (boarding: Boarding): Effect.Effect<any, any> => {
+  const { goRound, manner, path, request, restore } = boarding
   if (path.isClosed) return Effect.interrupt
   const found = path.rebuilds.get(request.key)
   if (found !== undefined && mayJoin(found, request)) {
     if (request.within !== undefined && Nesting.closesCycle(request.within, found)) {
-      return Effect.succeed("direct")
+      return runDirectly(boarding)
     }
     // In one step with the check: between the two, the flight that was found
     // could come to wait for ours, and find no cycle either.
     Nesting.addEdge(request.within, found)
-    const ticket: Rebuild.Ticket = { hasLeft: false }
-    return Effect.flatMap(STM.commit(Rebuild.join(found, request, ticket)), (hasJoined) => {
+    return Effect.flatMap(STM.commit(Rebuild.join(found, request)), (hasJoined) => {
       if (hasJoined) {
         countCoalesced(request)
-        return awaitResult(path, found, request, ticket, restore)
+        return awaitResult(boarding, found)
       }
       // The last one left between our look and our joining, and has yet to
       // clear the slot.
       Nesting.removeEdge(request.within, found)
       detach(path, found)
-      return board(path, request, manner, restore)
+      return board(boarding)
     })
   }
-  if (Nesting.isCreatedWithin(request.within, path, request.key)) return Effect.succeed("direct")
+  if (Nesting.isCreatedWithin(request.within, path, request.key)) return runDirectly(boarding)
   return Effect.flatMap(open(path, request, manner, found), (opened) =>
-    opened === undefined
-      ? board(path, request, manner, restore)
-      : awaitResult(path, opened, request, { hasLeft: false }, restore)
+    opened !== undefined
+      ? awaitResult(boarding, opened)
+      : hasNews(path, request)
+        ? restore(goRound(path, request))
+        : board(boarding)
   )
 }
 
@@ -111,7 +111,11 @@ const mayJoin = (rebuild: Rebuild.Rebuild, request: Request): boolean => {
   return rebuild.commitSentAt === undefined || request.came < rebuild.commitSentAt
 }
 
-/** Takes the place of the one that was `found`; undefined: that is not there any more. */
+/** Has L1 changed since it was looked at? */
+const hasNews = (path: Path, request: Request): boolean =>
+  request.options.refresh !== true && path.l1?.peek(request.key) !== request.saw
+
+/** Takes the place of the one that was `found`; undefined: another look is due. */
 const open = (
   path: Path,
   request: Request,
@@ -125,8 +129,10 @@ const open = (
     const waitUntil = unsafeNow(fiber) + patience
     return Effect.flatMap(Rebuild.make(path, request, { ...manner, waitUntil }), (rebuild) => {
       // Looked at before, and again now: a yield in between lets another open one,
-      // and to take its place would run a second creator.
-      if (path.rebuilds.get(request.key) !== found) return Effect.succeed(undefined)
+      // or even bring one to its end. To open ours then would be a second load.
+      if (path.rebuilds.get(request.key) !== found || hasNews(path, request)) {
+        return Effect.succeed(undefined)
+      }
       if (found !== undefined) detach(path, found)
       path.rebuilds.set(request.key, rebuild)
       if (!manner.isBackground) Nesting.addEdge(request.within, rebuild)
@@ -143,70 +149,71 @@ export const detach = (path: Path, rebuild: Rebuild.Rebuild): void => {
   if (path.rebuilds.get(rebuild.key) === rebuild) path.rebuilds.delete(rebuild.key)
 }
 
-const awaitResult = (
-  path: Path,
-  rebuild: Rebuild.Rebuild,
-  request: Request,
-  ticket: Rebuild.Ticket,
-  restore: Restore
-): Effect.Effect<Rebuild.Settled> => {
-  const waiting = Effect.tap(
-    Effect.onInterrupt(restore(Deferred.await(rebuild.result)), () =>
-      leave(path, rebuild, request, ticket)
-    ),
-    (settled) => link(request, rebuild, settled)
-  )
-  const { within } = request
-  if (within === undefined) return waiting
-  return Effect.withFiberRuntime((fiber) => {
+/** Already uninterruptible but for the waiting: no `onInterrupt`, which would mask once more. */
+const awaitResult = (boarding: Boarding, rebuild: Rebuild.Rebuild): Effect.Effect<any, any> => {
+  const { path, request } = boarding
+  const { fiber, within } = request
+  if (within !== undefined) {
     // ◆ A creator that waits for another process's, which waits for ours: the
     // outermost caller's patience would hold both for minutes.
     rebuild.waitUntil = Math.min(rebuild.waitUntil, unsafeNow(fiber) + path.defaults.leaseDuration)
-    return Effect.ensuring(
-      waiting,
-      Effect.sync(() => Nesting.removeEdge(within, rebuild))
-    )
+  }
+  return Effect.matchCauseEffect(boarding.restore(Deferred.await(rebuild.result)), {
+    onFailure: (cause) => {
+      Nesting.removeEdge(within, rebuild)
+      return Effect.zipRight(leave(path, rebuild, request), Effect.failCause(cause))
+    },
+    onSuccess: (settled) => {
+      Nesting.removeEdge(within, rebuild)
+      return arrive(boarding, rebuild, settled)
+    }
   })
 }
 
 /** The last one out clears the slot first, then ends the creator and awaits its finalizers. */
-const leave = (
-  path: Path,
-  rebuild: Rebuild.Rebuild,
-  request: Request,
-  ticket: Rebuild.Ticket
-): Effect.Effect<void> =>
-  Effect.flatMap(STM.commit(Rebuild.leave(rebuild, request, ticket)), (isLast) => {
+const leave = (path: Path, rebuild: Rebuild.Rebuild, request: Request): Effect.Effect<void> =>
+  Effect.flatMap(STM.commit(Rebuild.leave(rebuild, request)), (isLast) => {
     if (!isLast || rebuild.fiber === undefined) return Effect.void
     detach(path, rebuild)
     return Effect.asVoid(Fiber.interrupt(rebuild.fiber))
   })
 
 /** Is what the rebuild gave for this caller, too? */
-const take = (request: Request, settled: Rebuild.Settled): Outcome => {
-  const { exit, isFaulted, leader, upTo } = settled
-  const hasCurrent = request.current !== undefined
-  if (request.came < upTo && !(hasCurrent && Exit.isFailure(exit))) {
-    const own = request.options.schema
+const arrive = (
+  { goRound, path, request, restore }: Boarding,
+  rebuild: Rebuild.Rebuild,
+  { exit, isFaulted, leader, upTo }: Rebuild.Settled
+): Effect.Effect<any, any> => {
+  const { current, options } = request
+  if (request.came < upTo && !(current !== undefined && Exit.isFailure(exit))) {
     const isOurs =
       Exit.isFailure(exit) ||
-      own === undefined ||
-      own === leader?.options.schema ||
-      accepts(own, exit.value)
-    if (isOurs) return { _tag: "Done", exit }
+      options.schema === undefined ||
+      options.schema === leader?.options.schema ||
+      accepts(options.schema, exit.value)
+    if (isOurs) {
+      if (leader !== request) link(request, rebuild)
+      return exit
+    }
   }
-  if (request.current !== undefined) return { _tag: "Done", exit: request.current.exit }
+  if (current !== undefined) return current.exit
   request.isFaulted ||= isFaulted
-  return { _tag: "GoRound" }
+  return restore(goRound(path, request))
+}
+
+/** A joiner's span names the creator's that served it: its parent is someone else's. */
+const link = ({ span: own }: Request, { span }: Rebuild.Rebuild): void => {
+  if (span === undefined || own?._tag !== "Span") return
+  own.addLinks([{ _tag: "SpanLink", span, attributes: {} }])
 }
 
 /** A creator that asks for what is being created around it: run there, stored nowhere. */
-const runDirectly = (request: Request): Effect.Effect<Outcome> =>
-  Effect.suspend(() => {
-    count(request, "misses")
-    request.tally.loads++
-    return Effect.map(Effect.exit(Effect.scoped(request.create)), (exit): Outcome => {
-      if (Exit.isFailure(exit)) request.tally.loadFailures++
-      return { _tag: "Done", exit }
+const runDirectly = ({ request, restore }: Boarding): Effect.Effect<any, any> => {
+  count(request, "misses")
+  request.tally.loads++
+  return Effect.tapErrorCause(restore(Effect.scoped(request.create)), (cause) =>
+    Effect.sync(() => {
+      if (!Cause.isInterruptedOnly(cause)) request.tally.loadFailures++
     })
-  })
+  )
+}

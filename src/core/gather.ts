@@ -8,7 +8,7 @@
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type * as FiberRefs from "effect/FiberRefs"
+import type * as Fiber from "effect/Fiber"
 import * as Runtime from "effect/Runtime"
 import type * as Scope from "effect/Scope"
 import type { CacheBackend } from "../port/CacheBackend.js"
@@ -23,7 +23,7 @@ const maxBytes = 1_048_576
 export interface Read {
   readonly key: string
   /** The surroundings of the one who asked first: its clock, its tracer. */
-  readonly refs: FiberRefs.FiberRefs
+  readonly fiber: Fiber.RuntimeFiber<any, any>
   readonly resumptions: Array<(reply: Reply) => void>
   /** A write or push has overtaken it: what it brings must not fill L1. */
   isVoided: boolean
@@ -55,14 +55,14 @@ export class Gather {
   ) {}
 
   /** Hands over the reply of a read that is sent after this call; true: another asked before. */
-  read(key: string, refs: FiberRefs.FiberRefs, resume: (reply: Reply) => void): boolean {
+  read(key: string, fiber: Fiber.RuntimeFiber<any, any>, resume: (reply: Reply) => void): boolean {
     const gathered = this.unsent.get(key)
     if (gathered !== undefined) {
       gathered.resumptions.push(resume)
       return true
     }
     if (this.unsent.size === 0) this.defer(() => this.flush())
-    this.unsent.set(key, { key, refs, resumptions: [resume], isVoided: false, decoded: undefined })
+    this.unsent.set(key, { key, fiber, resumptions: [resume], isVoided: false, decoded: undefined })
     return false
   }
 
@@ -96,12 +96,15 @@ export class Gather {
     }
     const batch = new Map(reads.map((read) => [read.key, read]))
     this.inFlight.add(batch)
-    const runtime = Runtime.make({ ...Runtime.defaultRuntime, fiberRefs: first.refs })
-    const fiber = Runtime.runFork(runtime)(
+    const runtime = Runtime.make({
+      ...Runtime.defaultRuntime,
+      fiberRefs: first.fiber.getFiberRefs()
+    })
+    const sending = Runtime.runFork(runtime)(
       Effect.suspend(() => this.backend.getMany([...batch.keys()].map(this.fullKey))),
       { scope: this.scope, immediate: true }
     )
-    fiber.addObserver((exit) => {
+    sending.addObserver((exit) => {
       if (!this.inFlight.delete(batch)) return
       if (Exit.isSuccess(exit)) return this.deliver(reads, exit.value)
       this.onFault()

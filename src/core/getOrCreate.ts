@@ -18,7 +18,7 @@ import * as Random from "effect/Random"
 import { servableStaleUntil } from "../policy/freshness.js"
 import { isEarlyRefreshDue, isEarlyRefreshPossible } from "../policy/xfetch.js"
 import { decode, type Decoded } from "./codec.js"
-import { fly, flyBehind, type Outcome } from "./flight.js"
+import { fly, flyBehind } from "./flight.js"
 import type { Read, Reply } from "./gather.js"
 import type { Entry } from "./l1.js"
 import { isNeverStored, type L2, type Path, tallyOf, tick } from "./path.js"
@@ -39,23 +39,23 @@ export const getOrCreate = (
   create: Effect.Effect<any, any, any>,
   options: Request.LookupOptions<any>
 ): AnyExit => {
-  if (path.l1 !== undefined && options.refresh !== true) {
-    const entry = path.l1.get(key)
-    if (entry !== undefined) {
-      const now = unsafeNow(fiber)
-      if (now < entry.expiresAt && readable(entry, region, options.schema)) {
-        const beta = options.beta ?? path.defaults.beta
-        if (!isEarlyRefreshPossible(now, entry.createdAt, entry.expiresAt, entry.delta, beta)) {
-          tallyOf(path, region).hits++
-          return entry.exit
-        }
+  const entry = path.l1?.get(key)
+  if (entry !== undefined && options.refresh !== true) {
+    const now = unsafeNow(fiber)
+    if (now < entry.expiresAt && readable(entry, region, options.schema)) {
+      const beta = options.beta ?? path.defaults.beta
+      if (!isEarlyRefreshPossible(now, entry.createdAt, entry.expiresAt, entry.delta, beta)) {
+        tallyOf(path, region).hits++
+        return entry.exit
       }
     }
   }
-  return travel(
-    path,
-    Request.make(fiber, region, tallyOf(path, region), key, create, options, tick(path))
-  )
+  const tally = tallyOf(path, region)
+  const request = Request.make(fiber, region, tally, key, create, options, tick(path))
+  request.saw = entry
+  return entry === undefined && path.l2 === undefined
+    ? rebuild(path, request, options.refresh === true ? "replace" : "read")
+    : travel(path, request)
 }
 
 /** One round: from L1 to a value, or to a rebuild. */
@@ -64,7 +64,7 @@ const travel = (path: Path, request: Request.Request): AnyExit =>
     if (path.isClosed) return Effect.interrupt
     if (request.options.refresh === true) return rebuild(path, request, "replace")
     const now = unsafeNow(fiber)
-    const entry = path.l1?.get(request.key)
+    const entry = (request.saw = path.l1?.get(request.key))
     // In front of a shared tier, ours may be stale where that one is not.
     if (entry !== undefined && (path.l2 === undefined || now < entry.expiresAt)) {
       const served = serve(path, request, entry, now)
@@ -124,7 +124,7 @@ const refreshEarly = (path: Path, request: Request.Request, entry: Entry): AnyEx
     return Effect.zipRight(flyBehind(path, request, entry.header), entry.exit)
   }
   request.current = entry
-  return Effect.flatMap(fly(path, request, "refresh", entry.header), arrive(path, request))
+  return fly(path, request, "refresh", entry.header, travel)
 }
 
 const rebuild = (
@@ -133,18 +133,13 @@ const rebuild = (
   intent: "read" | "replace" | "leaseless"
 ): AnyExit => {
   Request.count(request, "misses")
-  return Effect.flatMap(fly(path, request, intent), arrive(path, request))
+  return fly(path, request, intent, undefined, travel)
 }
-
-const arrive =
-  (path: Path, request: Request.Request) =>
-  (outcome: Outcome): AnyExit =>
-    outcome._tag === "Done" ? outcome.exit : travel(path, request)
 
 /** The reply resumes each reader with its next step, taken in its own fiber. */
 const readL2 = (path: Path, l2: L2, request: Request.Request): AnyExit =>
   Effect.async<any, any>((resume) => {
-    const isCoalesced = l2.gather.read(request.key, request.refs, (reply) =>
+    const isCoalesced = l2.gather.read(request.key, request.fiber, (reply) =>
       resume(afterRead(path, l2, request, reply))
     )
     if (isCoalesced) Request.countCoalesced(request)

@@ -42,6 +42,11 @@ export class L1 {
     return this.isServing ? this.entries.get(key) : undefined
   }
 
+  /** As `get`, but it does not count as a use. */
+  peek(key: string): Entry | undefined {
+    return this.isServing ? this.entries.peek(key) : undefined
+  }
+
   put(key: string, entry: Entry): void {
     if (this.isServing) this.entries.set(key, entry)
   }

@@ -2,9 +2,9 @@
  * A rebuild: the part of a flight that runs a creator for all who wait.
  *
  * Its result is a `Deferred`. Who leads it, who would lead it next, and how many
- * wait are `TRef`s, changed together in one transaction: a caller who leaves
- * before the creator began hands the lead to another, whose creator and
- * surroundings are then used; the last one to leave ends it.
+ * wait change together, in one transaction: a caller who leaves before the
+ * creator began hands the lead to another, whose creator and surroundings are
+ * then used; the last one to leave ends it.
  */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -31,6 +31,16 @@ export interface Settled {
   readonly isFaulted: boolean
 }
 
+/** Those who wait for a rebuild. */
+interface Crew {
+  /** Null once the creator has begun: nobody can take the lead any more. */
+  readonly leader: Request | null
+  /** Those who joined and could lead, the latest first. Some may have left. */
+  readonly heirs: List.List<Request>
+  /** In the foreground, 0 means that the rebuild has been abandoned. */
+  readonly waiting: number
+}
+
 export interface Rebuild {
   /** The cache it belongs to: flights of several caches may wait for each other. */
   readonly owner: object
@@ -43,12 +53,7 @@ export interface Rebuild {
   /** The flight in whose creator it was opened. */
   readonly within: Rebuild | undefined
   readonly result: Deferred.Deferred<Settled>
-  /** Null once the creator has begun: nobody can take the lead any more. */
-  readonly leader: TRef.TRef<Request | null>
-  /** Those who joined and could lead, the latest first. Some may have left. */
-  readonly heirs: TRef.TRef<List.List<Heir>>
-  /** In the foreground, 0 means that it has been abandoned. */
-  readonly waiting: TRef.TRef<number>
+  readonly crew: TRef.TRef<Crew>
   fiber: Fiber.RuntimeFiber<void> | undefined
   span: Tracer.AnySpan | undefined
   /** Ticks; undefined until it happens. */
@@ -63,16 +68,6 @@ export interface Rebuild {
   readonly waitsFor: Array<Rebuild>
 }
 
-interface Heir {
-  readonly request: Request
-  readonly ticket: Ticket
-}
-
-/** A caller's place among those who wait. */
-export interface Ticket {
-  hasLeft: boolean
-}
-
 export const make = (
   owner: object,
   first: Request,
@@ -80,21 +75,15 @@ export const make = (
 ): Effect.Effect<Rebuild> =>
   Effect.map(
     STM.commit(
-      STM.all([
-        TRef.make<Request | null>(first),
-        TRef.make<List.List<Heir>>(List.nil()),
-        TRef.make(given.isBackground ? 0 : 1)
-      ])
+      TRef.make<Crew>({ leader: first, heirs: List.nil(), waiting: given.isBackground ? 0 : 1 })
     ),
-    ([leader, heirs, waiting]) => ({
+    (crew) => ({
       ...given,
       owner,
       key: first.key,
       within: first.within,
       result: Deferred.unsafeMake<Settled>(FiberId.none),
-      leader,
-      heirs,
-      waiting,
+      crew,
       fiber: undefined,
       span: undefined,
       beganAt: undefined,
@@ -106,49 +95,37 @@ export const make = (
   )
 
 /** Takes a place among those who wait; false: the last one has just left it. */
-export const join = (rebuild: Rebuild, request: Request, ticket: Ticket): STM.STM<boolean> =>
-  STM.flatMap(TRef.get(rebuild.waiting), (waiting) => {
-    if (waiting === 0 && !rebuild.isBackground) return STM.succeed(false)
-    return STM.as(
-      STM.zipRight(
-        TRef.set(rebuild.waiting, waiting + 1),
-        STM.flatMap(TRef.get(rebuild.leader), (leader) =>
-          leader === null ? STM.void : TRef.update(rebuild.heirs, List.prepend({ request, ticket }))
-        )
-      ),
-      true
-    )
+export const join = (rebuild: Rebuild, request: Request): STM.STM<boolean> =>
+  TRef.modify(rebuild.crew, (crew) => {
+    const { heirs, leader, waiting } = crew
+    if (waiting === 0 && !rebuild.isBackground) return [false, crew]
+    request.hasLeft = false
+    return [
+      true,
+      { leader, heirs: leader === null ? heirs : List.cons(request, heirs), waiting: waiting + 1 }
+    ]
   })
 
 /** Gives the place up; true: nobody waits any more, and the rebuild must end. */
-export const leave = (rebuild: Rebuild, request: Request, ticket: Ticket): STM.STM<boolean> =>
-  STM.suspend(() => {
-    ticket.hasLeft = true
-    return STM.flatMap(
-      TRef.updateAndGet(rebuild.waiting, (waiting) => waiting - 1),
-      (waiting) =>
-        STM.as(
-          STM.flatMap(TRef.get(rebuild.leader), (leader) =>
-            leader === request ? handOver(rebuild) : STM.void
-          ),
-          waiting === 0 && !rebuild.isBackground
-        )
-    )
+export const leave = (rebuild: Rebuild, request: Request): STM.STM<boolean> =>
+  TRef.modify(rebuild.crew, (crew) => {
+    request.hasLeft = true
+    const left = { ...crew, waiting: crew.waiting - 1 }
+    return [
+      left.waiting === 0 && !rebuild.isBackground,
+      crew.leader === request ? handOver(left) : left
+    ]
   })
 
 /** The lead goes to the latest who still waits. With nobody left it stays: nothing will begin. */
-const handOver = (rebuild: Rebuild): STM.STM<void> =>
-  STM.flatMap(TRef.get(rebuild.heirs), (heirs) => {
-    let rest = heirs
-    while (List.isCons(rest) && rest.head.ticket.hasLeft) rest = rest.tail
-    return List.isCons(rest)
-      ? STM.zipRight(
-          TRef.set(rebuild.leader, rest.head.request),
-          TRef.set(rebuild.heirs, rest.tail)
-        )
-      : TRef.set(rebuild.heirs, rest)
-  })
+const handOver = (crew: Crew): Crew => {
+  let heirs = crew.heirs
+  while (List.isCons(heirs) && heirs.head.hasLeft) heirs = heirs.tail
+  return List.isCons(heirs)
+    ? { ...crew, leader: heirs.head, heirs: heirs.tail }
+    : { ...crew, heirs }
+}
 
 /** The creator begins now: whose is it? From here on nobody can take the lead. */
 export const begin = (rebuild: Rebuild): STM.STM<Request | null> =>
-  STM.zipLeft(TRef.getAndSet(rebuild.leader, null), TRef.set(rebuild.heirs, List.nil()))
+  TRef.modify(rebuild.crew, (crew) => [crew.leader, { ...crew, leader: null, heirs: List.nil() }])

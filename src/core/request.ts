@@ -2,7 +2,6 @@
 import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
-import type * as FiberRefs from "effect/FiberRefs"
 import type * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import type * as Tracer from "effect/Tracer"
@@ -39,20 +38,24 @@ export interface Request {
   readonly key: string
   readonly region: Region
   readonly tally: Tally
-  /** What it needs is in `refs`, or in the fiber that runs it; its scope is its own. */
+  /** What it needs is in that fiber's context; its scope is its own. */
   readonly create: Effect.Effect<any, any, Scope.Scope>
   readonly options: LookupOptions<any>
-  /** The caller's surroundings, for the creator. */
-  readonly refs: FiberRefs.FiberRefs
+  /** Who asks: its surroundings are the creator's. To copy them here would double the cost of waiting. */
+  readonly fiber: Fiber.RuntimeFiber<any, any>
   readonly span: Tracer.AnySpan | undefined
   /** The flight whose creator asks, if one does. */
   readonly within: Rebuild | undefined
   /** When it came, on the cache's own clock of events (`Path.tick`). */
   readonly came: number
+  /** What it found in L1: an entry that it cannot use, or nothing. */
+  saw: Entry | undefined
   /** The fresh entry of a reader that refreshes in line: served if the refresh fails. */
   current: Entry | undefined
   /** The header of a fresh value that could not be decoded, to be replaced. */
   reject: string | undefined
+  /** It has been interrupted while it waited for a rebuild. */
+  hasLeft: boolean
   isCounted: boolean
   isCoalesced: boolean
   /** A command failed in its flight: it sends no further one. */
@@ -75,12 +78,14 @@ export const make = (
     tally,
     create,
     options,
-    refs: fiber.getFiberRefs(),
+    fiber,
     span: fiber.currentSpan,
     within: within?.hasEnded === false ? within : undefined,
     came,
+    saw: undefined,
     current: undefined,
     reject: undefined,
+    hasLeft: false,
     isCounted: false,
     isCoalesced: false,
     isFaulted: false

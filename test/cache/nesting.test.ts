@@ -126,7 +126,7 @@ for (const { layer, name } of tiers) {
         }).pipe(Effect.provide(layer()))
       )
 
-      it.effect.prop(
+      it.live.prop(
         `a cycle of ${size} ends wherever its fibers yield`,
         [FastCheck.integer({ min: 1, max: 2 ** 31 - 2 })],
         ([seed]) =>

@@ -42,7 +42,7 @@ for (const { layer, name } of kinds) {
       }).pipe(Effect.provide(layer()))
     )
 
-    it.effect.prop(
+    it.live.prop(
       "20 fibers make one load, wherever they yield",
       [FastCheck.integer({ min: 1, max: 2 ** 31 - 2 })],
       ([seed]) =>

@@ -85,7 +85,8 @@ export const crowd = <A, E, R>(size: number, caller: Effect.Effect<A, E, R>) =>
 
 /**
  * Yields here and there, by the seed: after one step in twenty. A yield takes a dozen steps of its
- * own, so that with many more of them nothing would ever go on.
+ * own, so that with many more of them nothing would ever go on. To be used with the live clock:
+ * the test clock's own fibers do not bear it.
  */
 export const yieldingAnywhere = (seed: number): Scheduler.Scheduler => {
   const inner = new Scheduler.MixedScheduler(2_048)
