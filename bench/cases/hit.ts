@@ -44,7 +44,11 @@ export const hit: Case = async (isQuick) => {
     { name: Peers.mapGet, turn: plain((key) => map.get(key)) }
   ].map((peer) => ({ ops: 100_000, expected: sumOf(keyAt), ...peer }))
 
-  const turns = await interleave(title, peers, { warmups: 3, rounds: isQuick ? 10 : 30 })
+  const turns = await interleave(
+    title,
+    peers,
+    isQuick ? { warmups: 2, rounds: 8 } : { warmups: 3, rounds: 30 }
+  )
   const { hitRate, loads } = await runtime.runPromise(Cache.counters)
   await runtime.dispose()
   await bento.disconnectAll()

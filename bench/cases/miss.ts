@@ -9,7 +9,7 @@ import { type Case, report } from "../report.js"
 const title = "Miss, with a synchronous creator"
 
 // All fit in, and each turn begins with an empty cache.
-const keys = Array.from({ length: 3_000 }, (_, index) => `user:${index}`)
+const keys = Array.from({ length: 5_000 }, (_, index) => `user:${index}`)
 const keyAt = (index: number): string => keys[index] ?? ""
 
 export const miss: Case = async (isQuick) => {
@@ -61,7 +61,11 @@ export const miss: Case = async (isQuick) => {
     }
   ].map((peer) => ({ ops: keys.length, expected: sumOf(keyAt), ...peer }))
 
-  const turns = await interleave(title, peers, { warmups: 5, rounds: isQuick ? 10 : 30 })
+  const turns = await interleave(
+    title,
+    peers,
+    isQuick ? { warmups: 2, rounds: 5 } : { warmups: 5, rounds: 20 }
+  )
   await runtime.dispose()
   await bento.disconnectAll()
   return report(title, turns, [])

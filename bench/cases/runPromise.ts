@@ -40,7 +40,11 @@ export const runPromise: Case = async (isQuick) => {
   ].map((peer) => ({ ops: 10_000, expected: sumOf(keyAt), ...peer }))
 
   for (const key of keys) lru.set(key, valueOf(key))
-  const turns = await interleave(title, peers, { warmups: 3, rounds: isQuick ? 10 : 30 })
+  const turns = await interleave(
+    title,
+    peers,
+    isQuick ? { warmups: 2, rounds: 8 } : { warmups: 3, rounds: 30 }
+  )
   await runtime.dispose()
   await bento.disconnectAll()
   return report(title, turns, [])

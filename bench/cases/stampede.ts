@@ -63,7 +63,11 @@ export const stampede: Case = async (isQuick) => {
     { name: Peers.lruFetch, turn: inPromises((key) => lru.fetch(key)) }
   ].map((peer) => ({ ops: stampedes, expected: (ops) => ops * callers, ...peer }))
 
-  const turns = await interleave(title, peers, { warmups: 5, rounds: isQuick ? 10 : 30 })
+  const turns = await interleave(
+    title,
+    peers,
+    isQuick ? { warmups: 3, rounds: 8 } : { warmups: 5, rounds: 30 }
+  )
   const { coalesced, loads } = await runtime.runPromise(Cache.counters)
   await runtime.dispose()
   await bento.disconnectAll()

@@ -8,7 +8,7 @@
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
+import type { BackendError } from "../port/CacheBackend.js"
 import type { LeaseReply, LeaseRequest } from "../policy/lease.js"
 import type { Encoded } from "../policy/envelope.js"
 import { decode } from "./codec.js"
@@ -42,6 +42,7 @@ interface Patience {
   readonly hasSeenVanish: boolean
 }
 
+/** Uninterruptible but for each wait: a grant that was read must not be dropped on the way out. */
 export const acquire = (
   path: Path,
   l2: L2,
@@ -51,7 +52,9 @@ export const acquire = (
   Effect.acquireUseRelease(
     Effect.sync(() => l2.waiters.listen(fullKey(path, rebuild.key))),
     (listener) =>
-      attempt(path, l2, rebuild, first, listener, { awaited: undefined, hasSeenVanish: false }),
+      Effect.uninterruptible(
+        attempt(path, l2, rebuild, first, listener, { awaited: undefined, hasSeenVanish: false })
+      ),
     (listener) => Effect.sync(listener.close)
   )
 
@@ -68,20 +71,17 @@ const attempt = (
     const sentAt = tick(path)
     listener.reset()
     const again = (next: Patience) => attempt(path, l2, rebuild, first, listener, next)
-    return Effect.matchCauseEffect(ask(path, l2, rebuild, first, token), {
-      onFailure: (cause) => {
-        first.tally.backendErrors++
-        return Effect.as(path.log.fault("lease", Cause.squash(cause)), {
-          _tag: "Leaseless",
-          isFaulted: true
-        } as const)
-      },
+    const request = l2.backend.lease(fullKey(path, rebuild.key), ask(path, rebuild, first, token))
+    return Effect.matchCauseEffect(Effect.interruptible(request), {
+      onFailure: (cause) => giveUp(path, l2, rebuild, first, token, cause),
       onSuccess: (reply) => {
         switch (reply._tag) {
           case "Declined":
             return Effect.succeed(reply)
           case "Value":
             return take(l2, reply.stored, first, sentAt, again(patience))
+          case "Held":
+            return sitThrough(rebuild, first, listener, patience, reply, again)
           case "Granted": {
             const { awaited } = patience
             if (awaited !== undefined && reply.ended !== awaited) {
@@ -90,35 +90,45 @@ const attempt = (
             }
             return Effect.succeed({ _tag: "Granted", token, isFaulted: false } as const)
           }
-          case "Held":
-            return sitThrough(rebuild, first, listener, patience, reply, again)
         }
       }
     })
   })
 
+const ask = (path: Path, rebuild: Rebuild, first: Request, token: string): LeaseRequest => {
+  const duration = path.defaults.leaseDuration
+  switch (rebuild.intent) {
+    case "refresh":
+      return { token, duration, intent: "refresh", seen: rebuild.seen ?? "" }
+    case "replace":
+      return { token, duration, intent: "replace" }
+    default:
+      return { token, duration, intent: "read", reject: first.reject }
+  }
+}
+
 /**
- * Asks once. If the reply stays unknown the lease may have been granted all the
- * same, or may be yet: the token is given back, behind, and never used again.
- * When it is a caller's leaving that ends this, the leaver awaits that.
+ * The reply is unknown: the lease may have been granted all the same, or may be
+ * yet. The token is given back, and never used again: behind after a fault, for
+ * nobody waits for a server that is silent; before going, for one who leaves.
  */
-const ask = (path: Path, l2: L2, rebuild: Rebuild, first: Request, token: string) => {
-  const key = fullKey(path, rebuild.key)
-  const common = { token, duration: path.defaults.leaseDuration }
-  const request: LeaseRequest =
-    rebuild.intent === "refresh"
-      ? { ...common, intent: "refresh", seen: rebuild.seen ?? "" }
-      : rebuild.intent === "replace"
-        ? { ...common, intent: "replace" }
-        : { ...common, intent: "read", reject: first.reject }
-  const giveBack = Effect.ignore(l2.backend.release(key, token))
-  return Effect.onExit(l2.backend.lease(key, request), (exit) =>
-    Exit.isSuccess(exit)
-      ? Effect.void
-      : Cause.isInterrupted(exit.cause)
-        ? giveBack
-        : Effect.asVoid(Effect.forkIn(giveBack, path.scope))
-  )
+const giveUp = (
+  path: Path,
+  l2: L2,
+  rebuild: Rebuild,
+  first: Request,
+  token: string,
+  cause: Cause.Cause<BackendError>
+): Effect.Effect<Acquired> => {
+  const giveBack = Effect.ignore(l2.backend.release(fullKey(path, rebuild.key), token))
+  if (Cause.isInterrupted(cause)) return Effect.zipRight(giveBack, Effect.interrupt)
+  first.tally.backendErrors++
+  return path.log
+    .fault("lease", Cause.squash(cause))
+    .pipe(
+      Effect.zipRight(Effect.forkIn(Effect.interruptible(giveBack), path.scope)),
+      Effect.as({ _tag: "Leaseless", isFaulted: true } as const)
+    )
 }
 
 const take = (
@@ -156,7 +166,7 @@ const sitThrough = (
     if (hasEnded && (isAnnounced || hasSeenVanish)) return Effect.succeed(leaseless)
     if (time >= rebuild.waitUntil) return Effect.succeed(leaseless)
     return Effect.zipRight(
-      listener.untilEnded(held.token, rebuild.waitUntil - time),
+      Effect.interruptible(listener.untilEnded(held.token, rebuild.waitUntil - time)),
       again({ awaited: held.token, hasSeenVanish: hasSeenVanish || hasEnded })
     )
   })

@@ -1,7 +1,7 @@
 /**
  * What a rebuild does, in its own fiber: get the lease, run the creator, store,
- * settle. All of it uninterruptible but for waiting and the creator, so that
- * whatever ends it, the lease is given back and nobody who waits is forgotten.
+ * settle. All of it uninterruptible but for the single wait and the creator, so
+ * that whatever ends it, the lease is given back and nobody who waits is forgotten.
  */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -22,13 +22,8 @@ const everyone = Infinity
 const nobody = -1
 
 export const lead = (path: Path, rebuild: Rebuild.Rebuild, first: Request): Effect.Effect<void> =>
-  Effect.interruptible(access(path, rebuild, first)).pipe(
-    Effect.exit,
-    Effect.flatMap((exit) =>
-      Exit.isSuccess(exit)
-        ? proceed(path, rebuild, first, exit.value)
-        : Effect.succeed(settled(exit, everyone, undefined))
-    ),
+  access(path, rebuild, first).pipe(
+    Effect.flatMap((acquired) => proceed(path, rebuild, first, acquired)),
     Effect.catchAllCause((cause) =>
       Effect.succeed(settled(Exit.failCause(cause), everyone, undefined))
     ),
