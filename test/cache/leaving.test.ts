@@ -1,0 +1,222 @@
+/** Callers that are interrupted leave; the last one to leave ends the creator. */
+import { describe, expect, it } from "@effect/vitest"
+import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as FiberRef from "effect/FiberRef"
+import * as Option from "effect/Option"
+import { Cache, MemoryBackend } from "effect-larder"
+import { advance, settleDown } from "../protocol/world.js"
+import { counting, startProcess, tiers } from "./world.js"
+
+/** A creator that never ends by itself, and how often it has been interrupted. */
+const endless = (cleaning: Effect.Effect<void> = Effect.void) => {
+  const seen = { interrupted: 0, cleaned: 0 }
+  const create = Effect.onInterrupt(Effect.never, () =>
+    Effect.zipRight(
+      Effect.sync(() => seen.interrupted++),
+      Effect.zipRight(
+        cleaning,
+        Effect.sync(() => seen.cleaned++)
+      )
+    )
+  )
+  return { seen, create }
+}
+
+for (const { layer, name } of tiers) {
+  describe(`on ${name}`, () => {
+    it.effect("the first caller is interrupted: the others get its creator's value", () =>
+      Effect.gen(function* () {
+        const gate = yield* Deferred.make<string>()
+        const creator = counting(Deferred.await(gate))
+        const lookup = Cache.getOrCreate("k", creator.create)
+        const first = yield* Effect.fork(lookup)
+        yield* settleDown
+        const others = yield* Effect.forkAll(Array.from({ length: 100 }, () => lookup))
+        yield* settleDown
+        yield* Fiber.interrupt(first)
+        yield* Deferred.succeed(gate, "value")
+        expect(yield* Fiber.join(others)).toEqual(Array(100).fill("value"))
+        expect(creator.runs).toBe(1)
+        expect(yield* Cache.get("k")).toEqual(Option.some("value"))
+      }).pipe(Effect.provide(layer()))
+    )
+
+    it.effect("all are interrupted: the creator is, once, and they wait for its finalizers", () =>
+      Effect.gen(function* () {
+        const { create, seen } = endless(Effect.sleep("1 second"))
+        const callers = yield* Effect.forEach(
+          Array.from({ length: 100 }),
+          () => Effect.fork(Cache.getOrCreate("k", create))
+        )
+        yield* settleDown
+        const leaving = yield* Effect.fork(Fiber.interruptAll(callers))
+        yield* settleDown
+        expect(seen).toEqual({ interrupted: 1, cleaned: 0 })
+        expect(yield* Fiber.poll(leaving)).toEqual(Option.none())
+        yield* advance("1 second")
+        yield* Fiber.join(leaving)
+        expect(seen).toEqual({ interrupted: 1, cleaned: 1 })
+        expect(yield* Cache.stats).toMatchObject({ size: 0, loads: 1, loadFailures: 0 })
+      }).pipe(Effect.provide(layer()))
+    )
+
+    it.effect("who comes while an abandoned creator cleans up gets a flight of its own", () =>
+      Effect.gen(function* () {
+        const { create, seen } = endless(Effect.sleep("1 second"))
+        const first = yield* Effect.fork(Cache.getOrCreate("k", create))
+        yield* settleDown
+        const leaving = yield* Effect.fork(Fiber.interrupt(first))
+        yield* settleDown
+        const newcomer = yield* Effect.fork(Cache.getOrCreate("k", Effect.succeed("new")))
+        yield* settleDown
+        // A shared backend gives the lease once the first has cleaned up.
+        if (name === "memory") expect(yield* newcomer).toBe("new")
+        yield* advance("1 second")
+        yield* Fiber.join(leaving)
+        expect(yield* newcomer).toBe("new")
+        expect(seen.interrupted).toBe(1)
+        expect(yield* Cache.get("k")).toEqual(Option.some("new"))
+      }).pipe(Effect.provide(layer()))
+    )
+
+    it.effect("an uninterruptible caller does not leave", () =>
+      Effect.gen(function* () {
+        const gate = yield* Deferred.make<string>()
+        const caller = yield* Effect.fork(
+          Effect.uninterruptible(Cache.getOrCreate("k", Deferred.await(gate)))
+        )
+        yield* settleDown
+        yield* Fiber.interruptFork(caller)
+        yield* settleDown
+        expect(yield* Fiber.poll(caller)).toEqual(Option.none())
+        yield* Deferred.succeed(gate, "value")
+        yield* Fiber.await(caller)
+        expect(yield* Cache.get("k")).toEqual(Option.some("value"))
+      }).pipe(Effect.provide(layer()))
+    )
+
+    it.effect("a creator can be interrupted though its caller cannot", () =>
+      Effect.gen(function* () {
+        const { create, seen } = endless()
+        const timed = Effect.timeoutOption(create, Duration.seconds(1))
+        const caller = yield* Effect.fork(Effect.uninterruptible(Cache.getOrCreate("k", timed)))
+        yield* advance("1 second")
+        expect(yield* Fiber.join(caller)).toEqual(Option.none())
+        expect(seen).toEqual({ interrupted: 1, cleaned: 1 })
+      }).pipe(Effect.provide(layer({ ttl: 0 })))
+    )
+
+    it.effect("who leaves with a time limit of its own does not end the others' creator", () =>
+      Effect.gen(function* () {
+        const creator = counting(Effect.as(Effect.sleep("2 seconds"), "value"))
+        const lookup = Cache.getOrCreate("k", creator.create)
+        const hasty = yield* Effect.fork(Effect.timeoutOption(lookup, "1 second"))
+        const patient = yield* Effect.fork(lookup)
+        yield* advance("2 seconds")
+        expect(yield* hasty).toEqual(Option.none())
+        expect(yield* patient).toBe("value")
+        expect(creator.runs).toBe(1)
+      }).pipe(Effect.provide(layer()))
+    )
+  })
+}
+
+describe("while another process holds the lease", () => {
+  class Name extends Context.Tag("test/Name")<Name, string>() {}
+
+  /** A process in whose way someone stands, until `free` says otherwise. */
+  const start = Effect.gen(function* () {
+    const backend = yield* MemoryBackend.make()
+    const token = "held-by-a-person"
+    yield* backend.lease("larder:k", { intent: "read", token, duration: 1e9 })
+    return {
+      backend,
+      cache: yield* startProcess(backend),
+      free: Effect.zipRight(backend.release("larder:k", token), advance("400 millis"))
+    }
+  })
+
+  it.scoped("the first caller leaves: the next one's creator and surroundings are used", () =>
+    Effect.gen(function* () {
+      const { cache, free } = yield* start
+      const ref = yield* FiberRef.make("nobody's")
+      const caller = (who: string) => {
+        const create = Effect.all([Effect.succeed(who), Name, FiberRef.getAndSet(ref, "changed")])
+        const creator = counting(Effect.zip(create, Effect.orDie(Effect.currentSpan)))
+        const lookup = cache(Cache.getOrCreate("k", creator.create, { ttl: 0.5 * 3_600_000 }))
+        return Effect.map(
+          Effect.all([lookup, FiberRef.get(ref), Effect.orDie(Effect.currentSpan)]).pipe(
+            Effect.withSpan(who),
+            Effect.provideService(Name, who),
+            Effect.locally(ref, who),
+            Effect.fork
+          ),
+          (fiber) => ({ creator, fiber })
+        )
+      }
+      const first = yield* caller("first")
+      yield* settleDown
+      const second = yield* caller("second")
+      yield* settleDown
+      yield* Fiber.interrupt(first.fiber)
+      yield* free
+      const [[made, span], after, own] = yield* Fiber.join(second.fiber)
+      expect(made).toEqual(["second", "second", "second"])
+      expect(after).toBe("second")
+      expect(Option.getOrUndefined(span.parent)).toBe(own)
+      expect([first.creator.runs, second.creator.runs]).toEqual([0, 1])
+    })
+  )
+
+  it.scoped("the lead goes from hand to hand, and to nobody who has left", () =>
+    Effect.gen(function* () {
+      const { cache, free } = yield* start
+      const callers = yield* Effect.forEach([0, 1, 2, 3, 4], (who) =>
+        Effect.zipLeft(
+          Effect.fork(cache(Cache.getOrCreate("k", Effect.succeed(who)))),
+          settleDown
+        )
+      )
+      for (const leaving of [3, 0, 4, 1]) yield* Fiber.interrupt(callers[leaving]!)
+      yield* free
+      expect(yield* Fiber.join(callers[2]!)).toBe(2)
+      expect((yield* cache(Cache.counters)).loads).toBe(1)
+    })
+  )
+
+  it.scoped("a creator that was handed the lead ends with its last caller, too", () =>
+    Effect.gen(function* () {
+      const { backend, cache, free } = yield* start
+      const { create, seen } = endless(Effect.yieldNow())
+      const first = yield* Effect.fork(cache(Cache.getOrCreate("k", Effect.never)))
+      yield* settleDown
+      const second = yield* Effect.fork(cache(Cache.getOrCreate("k", create)))
+      yield* settleDown
+      yield* Fiber.interrupt(first)
+      yield* free
+      yield* Fiber.interrupt(second)
+      expect(seen).toEqual({ interrupted: 1, cleaned: 1 })
+      expect(yield* backend.holder("larder:k")).toEqual(Option.none())
+    })
+  )
+
+  it.scoped("all leave: no creator runs, and the lease is nobody's once it is free", () =>
+    Effect.gen(function* () {
+      const { backend, cache, free } = yield* start
+      const creator = counting(Effect.succeed("value"))
+      const callers = yield* Effect.forkAll(
+        Array.from({ length: 100 }, () => cache(Cache.getOrCreate("k", creator.create)))
+      )
+      yield* settleDown
+      expect(Exit.isInterrupted(yield* Fiber.interrupt(callers))).toBe(true)
+      yield* free
+      expect(creator.runs).toBe(0)
+      expect(yield* backend.holder("larder:k")).toEqual(Option.none())
+    })
+  )
+})
