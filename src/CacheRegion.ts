@@ -9,6 +9,7 @@ import * as Effect from "effect/Effect"
 import type * as Option from "effect/Option"
 import type * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
+import * as Tracer from "effect/Tracer"
 import { Cache, type GetOrCreateOptions } from "./Cache.js"
 import type { CacheCounters } from "./core/counters.js"
 import type { LookupOptions, Region } from "./core/request.js"
@@ -169,8 +170,10 @@ export const withLookup = <K, A, EA, C, E, R>(
   region: CacheRegion<K, A, EA, C>,
   lookup: (key: K) => Effect.Effect<A, E, R>
 ): Effect.Effect<CacheLookup<K, A, E | EA, C>, never, Exclude<R, Scope.Scope>> =>
-  Effect.map(Effect.context<Exclude<R, Scope.Scope>>(), (services) => {
-    // The layer's services, but the creator's own scope.
+  Effect.map(Effect.context<Exclude<R, Scope.Scope>>(), (captured) => {
+    // The layer's services, but the creator's own scope, and its span: that of the
+    // build has ended.
+    const services = Context.omit(Tracer.ParentSpan)(captured as Context.Context<any>)
     const create = (key: K): Effect.Effect<A, E, Scope.Scope> =>
       Effect.mapInputContext(
         lookup(key),

@@ -1,5 +1,6 @@
 /** The statics that `Cache` and `SharedCache` have in common, for either tag. */
 import * as Context from "effect/Context"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Option from "effect/Option"
 import type * as Schema from "effect/Schema"
@@ -25,18 +26,24 @@ export interface GetOrCreate<C> {
   ): Effect.Effect<A, E, Exclude<R, Scope.Scope> | C>
 }
 
+/** Options that say nothing of the value. */
+type AnyValueOptions = Omit<LookupOptions<never>, "ttl" | "schema"> & {
+  readonly ttl?: Duration.DurationInput | undefined
+  readonly schema?: undefined
+}
+
 /** The same, for pipes. */
 export interface Cached<C> {
-  <A, I>(
+  (
     key: string,
-    options: LookupOptions<A> & { readonly schema: Schema.Schema<A, I> }
+    options?: AnyValueOptions
+  ): <A, E, R>(create: Effect.Effect<A, E, R>) => Effect.Effect<A, E, Exclude<R, Scope.Scope> | C>
+  <A>(
+    key: string,
+    options: LookupOptions<A>
   ): <E, R>(
     create: Effect.Effect<NoInfer<A>, E, R>
   ) => Effect.Effect<A, E, Exclude<R, Scope.Scope> | C>
-  (
-    key: string,
-    options?: LookupOptions<any> & { readonly schema?: undefined }
-  ): <A, E, R>(create: Effect.Effect<A, E, R>) => Effect.Effect<A, E, Exclude<R, Scope.Scope> | C>
 }
 
 export interface Get<C> {

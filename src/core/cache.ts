@@ -1,7 +1,8 @@
 /** Puts a cache together: its tiers, what hears their pushes, what ends with the scope. */
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
-import type * as Scope from "effect/Scope"
+import * as ExecutionStrategy from "effect/ExecutionStrategy"
+import * as Scope from "effect/Scope"
 import type { CacheBackend } from "../port/CacheBackend.js"
 import { emptyTally, snapshot } from "./counters.js"
 import * as Events from "./events.js"
@@ -61,6 +62,9 @@ export const makePath = (
 ): Effect.Effect<Path, never, Scope.Scope> =>
   Effect.gen(function* () {
     const tally = emptyTally()
+    // Of its own, below the layer's: when that closes, `close` comes first, and
+    // only then are the fibers interrupted. None of them opens anything again.
+    const scope = yield* Scope.fork(yield* Effect.scope, ExecutionStrategy.sequential)
     const l1 = capacity === undefined ? undefined : new L1(capacity, () => tally.evictions++)
     // Until the subscription is confirmed, L1 would miss what others write.
     if (l1 !== undefined && backend !== undefined) l1.isServing = false
@@ -68,12 +72,12 @@ export const makePath = (
     return {
       ...settings,
       l1,
-      l2: backend && (yield* L2.make(backend, settings, tally, events)),
+      l2: backend && (yield* L2.make(backend, settings, tally, events, scope)),
       rebuilds: new Map(),
       tallies: new Map([["", tally]]),
       events,
       log: Log.make(settings.name),
-      scope: yield* Effect.scope,
+      scope,
       isClosed: false,
       lastTick: 0
     }

@@ -16,7 +16,7 @@ export interface CacheEnvironment extends CacheOptions {
 
 export const cacheEnvironment: Effect.Effect<CacheEnvironment> = Effect.all({
   enabled: Effect.map(
-    read("LARDER_CACHE_ENABLED", (text) => booleans[text.toLowerCase()], "true or false"),
+    read("LARDER_CACHE_ENABLED", (text) => booleans.get(text.toLowerCase()), "true or false"),
     (enabled) => enabled ?? true
   ),
   prefix: read(
@@ -32,16 +32,10 @@ export const cacheEnvironment: Effect.Effect<CacheEnvironment> = Effect.all({
   )
 })
 
-const booleans: Record<string, boolean | undefined> = {
-  true: true,
-  yes: true,
-  on: true,
-  "1": true,
-  false: false,
-  no: false,
-  off: false,
-  "0": false
-}
+const booleans = new Map([
+  ...["true", "yes", "on", "1"].map((text) => [text, true] as const),
+  ...["false", "no", "off", "0"].map((text) => [text, false] as const)
+])
 
 function duration(text: string): Duration.Duration | undefined {
   return /^\d+(\.\d+)?$/.test(text)

@@ -35,8 +35,9 @@ export interface Events {
 export const make: Effect.Effect<Events> = Effect.map(
   PubSub.sliding<CacheEvent>(256),
   (hub): Events => ({
+    // Not `unsafeOffer`: where the hub is full, that drops the newest.
     emit: (event) => {
-      hub.unsafeOffer(event)
+      Effect.runSync(PubSub.publish(hub, event))
     },
     stream: Stream.fromPubSub(hub)
   })

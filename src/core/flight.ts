@@ -1,11 +1,11 @@
 /** Opening, joining and leaving the rebuild of a key. */
-import * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as STM from "effect/STM"
 import { accepts } from "./codec.js"
+import { countLoad } from "./creator.js"
 import { lead } from "./lead.js"
 import * as Nesting from "./nesting.js"
 import type { Path } from "./path.js"
@@ -78,17 +78,9 @@ const board = (boarding: Boarding): Effect.Effect<any, any> => {
     // In one step with the check: between the two, the flight that was found
     // could come to wait for ours, and find no cycle either.
     Nesting.addEdge(request.within, found)
-    return Effect.flatMap(STM.commit(Rebuild.join(found, request)), (hasJoined) => {
-      if (hasJoined) {
-        countCoalesced(request)
-        return awaitResult(boarding, found)
-      }
-      // The last one left between our look and our joining, and has yet to
-      // clear the slot.
-      Nesting.removeEdge(request.within, found)
-      detach(path, found)
-      return board(boarding)
-    })
+    Rebuild.join(found, request)
+    countCoalesced(request)
+    return awaitResult(boarding, found)
   }
   if (Nesting.isCreatedWithin(request.within, path, request.key)) return runDirectly(boarding)
   return Effect.flatMap(open(path, request, manner, found), (opened) =>
@@ -102,6 +94,7 @@ const board = (boarding: Boarding): Effect.Effect<any, any> => {
 
 /** May this caller be given anything that this rebuild can still bring? */
 const mayJoin = (rebuild: Rebuild.Rebuild, request: Request): boolean => {
+  if (rebuild.isAbandoned) return false
   if (request.options.refresh === true) {
     return rebuild.intent === "replace" && rebuild.beganAt === undefined
   }
@@ -208,12 +201,14 @@ const link = ({ span: own }: Request, { span }: Rebuild.Rebuild): void => {
 }
 
 /** A creator that asks for what is being created around it: run there, stored nowhere. */
-const runDirectly = ({ request, restore }: Boarding): Effect.Effect<any, any> => {
+const runDirectly = ({ path, request, restore }: Boarding): Effect.Effect<any, any> => {
   count(request, "misses")
   request.tally.loads++
-  return Effect.tapErrorCause(restore(Effect.scoped(request.create)), (cause) =>
+  const startedAt = unsafeNow(request.fiber)
+  return Effect.onExit(restore(Effect.scoped(request.create)), (exit) =>
     Effect.sync(() => {
-      if (!Cause.isInterruptedOnly(cause)) request.tally.loadFailures++
+      const endedAt = unsafeNow(request.fiber)
+      countLoad(path, request, { exit, endedAt, delta: endedAt - startedAt })
     })
   )
 }

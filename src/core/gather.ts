@@ -14,6 +14,7 @@ import type * as Scope from "effect/Scope"
 import type { CacheBackend } from "../port/CacheBackend.js"
 import type { Encoded } from "../policy/envelope.js"
 import type { Decoded } from "./codec.js"
+import { surroundingsOf } from "./request.js"
 
 /** More keys in one command would hold up those behind it. */
 const maxKeys = 256
@@ -96,11 +97,7 @@ export class Gather {
     }
     const batch = new Map(reads.map((read) => [read.key, read]))
     this.inFlight.add(batch)
-    const runtime = Runtime.make({
-      ...Runtime.defaultRuntime,
-      fiberRefs: first.fiber.getFiberRefs()
-    })
-    const sending = Runtime.runFork(runtime)(
+    const sending = Runtime.runFork(surroundingsOf(first.fiber))(
       Effect.suspend(() => this.backend.getMany([...batch.keys()].map(this.fullKey))),
       { scope: this.scope, immediate: true }
     )

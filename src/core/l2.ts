@@ -18,9 +18,10 @@ export const make = (
   backend: CacheBackend,
   settings: Settings,
   tally: Tally,
-  events: Events
-): Effect.Effect<L2, never, Scope.Scope> =>
-  Effect.map(Effect.all([Effect.runtime<never>(), Effect.scope]), ([runtime, scope]) => ({
+  events: Events,
+  scope: Scope.Scope
+): Effect.Effect<L2> =>
+  Effect.map(Effect.runtime<never>(), (runtime) => ({
     backend,
     gather: new Gather(
       backend,

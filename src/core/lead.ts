@@ -9,12 +9,13 @@ import * as Exit from "effect/Exit"
 import * as STM from "effect/STM"
 import { type Acquired, acquire, type Leave, leaseless } from "./acquire.js"
 import { countLoad, runCreator } from "./creator.js"
+import type { Created } from "./entry.js"
 import type { Path } from "./path.js"
 import * as Rebuild from "./rebuild.js"
 import { whileRenewing } from "./renewal.js"
 import type { Request } from "./request.js"
-import { fillL1, keep, type Kept } from "./store.js"
-import { now } from "../port/monotonic.js"
+import { fillL1, keep } from "./store.js"
+import { unsafeNow } from "../port/monotonic.js"
 
 /** Whenever they came. */
 const everyone = Infinity
@@ -73,26 +74,34 @@ const create = (
   first: Request,
   acquired: Leave
 ): Effect.Effect<Rebuild.Settled> =>
-  Effect.gen(function* () {
-    const leader = (yield* STM.commit(Rebuild.begin(rebuild))) ?? first
-    const running = runCreator(path, rebuild, leader, leader === first)
-    const startedAt = yield* now
-    const exit =
-      acquired._tag === "Granted" && path.l2 !== undefined
-        ? yield* whileRenewing(path, path.l2, rebuild, acquired.token, running)
-        : yield* running
-    const endedAt = yield* now
-    countLoad(path, rebuild, leader, exit, endedAt - startedAt)
-    const kept: Kept = yield* keep(path, rebuild, leader, acquired, {
-      exit,
-      endedAt,
-      delta: endedAt - startedAt
+  Effect.flatMap(STM.commit(Rebuild.begin(rebuild)), (taken) => {
+    const leader = taken ?? first
+    const creator = runCreator(path, rebuild, leader, leader === first)
+    const timed = Effect.withFiberRuntime<Created>((fiber) => {
+      const startedAt = unsafeNow(fiber)
+      return Effect.map(creator, (exit) => {
+        const endedAt = unsafeNow(fiber)
+        return { exit, endedAt, delta: endedAt - startedAt }
+      })
     })
-    if (rebuild.isBackground && Exit.isFailure(kept.exit)) {
-      path.events.emit({ _tag: "refreshFailed", key: rebuild.key })
-      yield* Effect.logDebug("A refresh behind failed; the entry stands until it expires")
-    }
-    // Without L2 nothing can be newer elsewhere; a failure is news to anybody.
-    const upTo = path.l2 === undefined || Exit.isFailure(kept.exit) ? everyone : kept.upTo
-    return settled(kept.exit, upTo, leader, acquired.isFaulted || kept.isFaulted)
+    const running =
+      acquired._tag === "Granted" && path.l2 !== undefined
+        ? whileRenewing(path, path.l2, rebuild, acquired.token, timed)
+        : timed
+    return Effect.flatMap(running, (created) => {
+      countLoad(path, leader, created)
+      return Effect.flatMap(keep(path, rebuild, leader, acquired, created), (kept) => {
+        // Without L2 nothing can be newer elsewhere; a failure is news to anybody.
+        const upTo = path.l2 === undefined || Exit.isFailure(kept.exit) ? everyone : kept.upTo
+        const result = settled(kept.exit, upTo, leader, acquired.isFaulted || kept.isFaulted)
+        return rebuild.isBackground && Exit.isFailure(kept.exit)
+          ? Effect.as(tellFailure(path, rebuild), result)
+          : Effect.succeed(result)
+      })
+    })
   })
+
+const tellFailure = (path: Path, rebuild: Rebuild.Rebuild): Effect.Effect<void> => {
+  path.events.emit({ _tag: "refreshFailed", key: rebuild.key })
+  return Effect.logDebug("A refresh behind failed; the entry stands until it expires")
+}

@@ -119,19 +119,19 @@ export const keys = (path: Path, pattern: string): Stream.Stream<string> => {
 const maxKeys = 1_000
 
 export const stats = (path: Path): Effect.Effect<CacheStats> =>
-  Effect.map(
-    Stream.runFold(keys(path, "*"), { size: 0, named: [] as Array<string> }, (seen, key) => {
-      if (seen.named.length < maxKeys) seen.named.push(key)
-      seen.size++
-      return seen
-    }),
-    ({ named, size }) => ({
+  Effect.suspend(() => {
+    const named: Array<string> = []
+    const counted = Stream.runFold(keys(path, "*"), 0, (size, key) => {
+      if (size < maxKeys) named.push(key)
+      return size + 1
+    })
+    return Effect.map(counted, (size) => ({
       ...snapshot(path.tallies.values()),
       size,
       keys: named.toSorted(),
       truncated: size > named.length
-    })
-  )
+    }))
+  })
 
 export const health = (path: Path, backend: string, since: DateTime.Utc): CacheHealth => {
   const pendingInvalidations = path.l2?.pending.size ?? 0

@@ -5,6 +5,10 @@
  * wait change together, in one transaction: a caller who leaves before the
  * creator began hands the lead to another, whose creator and surroundings are
  * then used; the last one to leave ends it.
+ *
+ * Arriving is no transaction. A thousand callers of one cold key arrive, and
+ * hardly one of them ever leaves: they queue up, which is one synchronous step,
+ * and every transaction begins by admitting those who have.
  */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -35,9 +39,8 @@ export interface Settled {
 interface Crew {
   /** Null once the creator has begun: nobody can take the lead any more. */
   readonly leader: Request | null
-  /** Those who joined and could lead, the latest first. Some may have left. */
+  /** Those who could lead next, the latest first. Some may have left. */
   readonly heirs: List.List<Request>
-  /** In the foreground, 0 means that the rebuild has been abandoned. */
   readonly waiting: number
 }
 
@@ -54,6 +57,10 @@ export interface Rebuild {
   readonly within: Rebuild | undefined
   readonly result: Deferred.Deferred<Settled>
   readonly crew: TRef.TRef<Crew>
+  /** Those who have arrived since the last transaction. */
+  arrived: Array<Request>
+  /** The last one has left: whoever comes now must not wait for it. */
+  isAbandoned: boolean
   fiber: Fiber.RuntimeFiber<void> | undefined
   span: Tracer.AnySpan | undefined
   /** Ticks; undefined until it happens. */
@@ -84,6 +91,8 @@ export const make = (
       within: first.within,
       result: Deferred.unsafeMake<Settled>(FiberId.none),
       crew,
+      arrived: [],
+      isAbandoned: false,
       fiber: undefined,
       span: undefined,
       beganAt: undefined,
@@ -94,32 +103,37 @@ export const make = (
     })
   )
 
-/** Takes a place among those who wait; false: the last one has just left it. */
-export const join = (rebuild: Rebuild, request: Request): STM.STM<boolean> =>
-  TRef.modify(rebuild.crew, (crew) => {
-    const { heirs, leader, waiting } = crew
-    if (waiting === 0 && !rebuild.isBackground) return [false, crew]
-    request.hasLeft = false
-    return [
-      true,
-      { leader, heirs: leader === null ? heirs : List.cons(request, heirs), waiting: waiting + 1 }
-    ]
-  })
+/** Takes a place among those who wait. */
+export const join = (rebuild: Rebuild, request: Request): void => {
+  request.hasLeft = false
+  rebuild.arrived.push(request)
+}
+
+const admit = (rebuild: Rebuild, { heirs, leader, waiting }: Crew): Crew => {
+  const { arrived } = rebuild
+  rebuild.arrived = []
+  return {
+    leader,
+    heirs:
+      leader === null ? heirs : arrived.reduce((rest, request) => List.cons(request, rest), heirs),
+    waiting: waiting + arrived.length
+  }
+}
 
 /** Gives the place up; true: nobody waits any more, and the rebuild must end. */
 export const leave = (rebuild: Rebuild, request: Request): STM.STM<boolean> =>
-  TRef.modify(rebuild.crew, (crew) => {
+  TRef.modify(rebuild.crew, (before) => {
     request.hasLeft = true
+    const crew = admit(rebuild, before)
     const left = { ...crew, waiting: crew.waiting - 1 }
-    return [
-      left.waiting === 0 && !rebuild.isBackground,
-      crew.leader === request ? handOver(left) : left
-    ]
+    // Within the transaction: after it, another could arrive before we say so.
+    rebuild.isAbandoned = left.waiting === 0 && !rebuild.isBackground
+    return [rebuild.isAbandoned, crew.leader === request ? handOver(left) : left]
   })
 
 /** The lead goes to the latest who still waits. With nobody left it stays: nothing will begin. */
 const handOver = (crew: Crew): Crew => {
-  let heirs = crew.heirs
+  let { heirs } = crew
   while (List.isCons(heirs) && heirs.head.hasLeft) heirs = heirs.tail
   return List.isCons(heirs)
     ? { ...crew, leader: heirs.head, heirs: heirs.tail }
@@ -128,4 +142,7 @@ const handOver = (crew: Crew): Crew => {
 
 /** The creator begins now: whose is it? From here on nobody can take the lead. */
 export const begin = (rebuild: Rebuild): STM.STM<Request | null> =>
-  TRef.modify(rebuild.crew, (crew) => [crew.leader, { ...crew, leader: null, heirs: List.nil() }])
+  TRef.modify(rebuild.crew, (before) => {
+    const crew = admit(rebuild, before)
+    return [crew.leader, { ...crew, leader: null, heirs: List.nil() }]
+  })

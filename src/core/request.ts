@@ -2,6 +2,7 @@
 import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
+import * as Runtime from "effect/Runtime"
 import type * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import type * as Tracer from "effect/Tracer"
@@ -104,3 +105,11 @@ export const countCoalesced = (request: Request): void => {
   request.isCoalesced = true
   request.tally.coalesced++
 }
+
+/** A runtime that does things as that fiber would: with its services, its clock, its annotations. */
+export const surroundingsOf = (fiber: Fiber.RuntimeFiber<any, any>): Runtime.Runtime<never> =>
+  Runtime.make({
+    ...Runtime.defaultRuntime,
+    context: fiber.currentContext,
+    fiberRefs: fiber.getFiberRefs()
+  })

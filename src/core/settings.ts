@@ -62,7 +62,7 @@ export const settings = (options: CacheOptions, extra: Extra = {}): Settings => 
   const beta = options.beta ?? 1
   if (!(beta >= 0)) throw wrong("beta", beta, "a number from 0 up; 0 turns early refresh off")
   const leaseDuration = millis("lease.duration", extra.lease?.duration, 5_000)
-  if (!(leaseDuration >= 1)) {
+  if (!(leaseDuration >= 1 && leaseDuration < Infinity)) {
     throw wrong("lease.duration", leaseDuration, "at least 1 millisecond, and finite")
   }
   return {

@@ -24,7 +24,7 @@ const open = (layer: Layer.Layer<Cache>) =>
     }
   })
 
-const outcome = <A, E>(fiber: Fiber.RuntimeFiber<A, E>) =>
+const outcome = (fiber: Fiber.RuntimeFiber<unknown>) =>
   Effect.gen(function* () {
     yield* settleDown
     const exit = yield* Effect.flatten(Fiber.poll(fiber))
@@ -44,7 +44,9 @@ for (const { layer, name } of tiers) {
           )
         )
         const lookup = use(Cache.getOrCreate("k", create))
-        const callers = yield* Effect.forEach(Array.from({ length: 100 }), () => Effect.fork(lookup))
+        const callers = yield* Effect.forEach(Array.from({ length: 100 }), () =>
+          Effect.fork(lookup)
+        )
         const stubborn = yield* Effect.fork(Effect.uninterruptible(lookup))
         yield* settleDown
         yield* close
@@ -135,11 +137,10 @@ describe("in front of a shared backend", () => {
     Effect.gen(function* () {
       const { close, controlled, use } = yield* start
       yield* controlled.hold("getMany")
-      const callers = yield* Effect.all(
-        [Cache.getOrCreate("k", Effect.succeed("value")), Cache.get("k")].map((lookup) =>
-          Effect.fork(use(lookup))
-        )
-      )
+      const callers = [
+        yield* Effect.fork(use(Cache.getOrCreate("k", Effect.succeed("value")))),
+        yield* Effect.fork(use(Cache.get("k")))
+      ]
       yield* settleDown
       const [closing, lines] = yield* withLog(Effect.zipLeft(Effect.fork(close), settleDown))
       for (const caller of callers) expect(yield* outcome(caller)).toBe("interrupted")

@@ -32,7 +32,9 @@ const first = within(
 /** What the cache reports from here on. */
 const listen = Effect.gen(function* () {
   const events: Array<CacheEvent> = []
-  yield* Effect.fork(Stream.runForEach(Cache.events, (event) => Effect.sync(() => events.push(event))))
+  yield* Effect.fork(
+    Stream.runForEach(Cache.events, (event) => Effect.sync(() => events.push(event)))
+  )
   yield* settleDown
   return events
 })

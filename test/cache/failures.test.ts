@@ -87,9 +87,7 @@ for (const { layer, name } of kinds) {
             yield* Effect.exit(users.getOrCreate(42, user.create))
           ]
           const [expected] = yield* crowd(1, create)
-          expect(exits.map(Exit.isInterrupted)).toEqual(
-            Array(2).fill(what === "an interruption")
-          )
+          expect(exits.map(Exit.isInterrupted)).toEqual(Array(2).fill(what === "an interruption"))
           if (what !== "an interruption") expect(exits).toEqual([expected, expected])
           expect(user.runs).toBe(2)
           expect(yield* keys).toEqual([])

@@ -40,7 +40,7 @@ for (const { layer, name } of tiers) {
           expect(yield* keys).toEqual(sorted(all))
           for (const one of all) expect(yield* Cache.get(one)).toEqual(Option.some(one))
         }).pipe(Effect.provide(layer())),
-      { fastCheck: { numRuns: 40 } }
+      { fastCheck: { numRuns: 25 } }
     )
 
     it.effect.prop(
@@ -57,7 +57,7 @@ for (const { layer, name } of tiers) {
           expect(yield* Cache.get(second)).toEqual(Option.some("other"))
           for (const one of rest) expect(yield* Cache.get(one)).toEqual(Option.some(one))
         }).pipe(Effect.provide(layer())),
-      { fastCheck: { numRuns: 40 } }
+      { fastCheck: { numRuns: 25 } }
     )
 
     it.effect.prop(
@@ -78,7 +78,7 @@ for (const { layer, name } of tiers) {
           expect(created).toEqual(others)
           expect(yield* creating.poll).toEqual(Option.none())
         }).pipe(Effect.provide(layer())),
-      { fastCheck: { numRuns: 30 } }
+      { fastCheck: { numRuns: 20 } }
     )
 
     it.effect("a key of a megabyte is a key like others", () =>
@@ -133,7 +133,7 @@ for (const { layer, name } of tiers) {
             expect(yield* regionOf(region).get(one)).toEqual(Option.some(at))
           }
         }).pipe(Effect.provide(layer())),
-      { fastCheck: { numRuns: 40 } }
+      { fastCheck: { numRuns: 25 } }
     )
 
     it.effect("the plain key `user:42` is key 42 of the region `user`", () =>

@@ -9,6 +9,8 @@ import * as Fiber from "effect/Fiber"
 import * as FiberRef from "effect/FiberRef"
 import * as Option from "effect/Option"
 import { Cache, MemoryBackend } from "effect-larder"
+import * as Core from "../../src/core/cache.js"
+import { settings } from "../../src/core/settings.js"
 import { advance, settleDown } from "../protocol/world.js"
 import { counting, startProcess, tiers } from "./world.js"
 
@@ -49,9 +51,8 @@ for (const { layer, name } of tiers) {
     it.effect("all are interrupted: the creator is, once, and they wait for its finalizers", () =>
       Effect.gen(function* () {
         const { create, seen } = endless(Effect.sleep("1 second"))
-        const callers = yield* Effect.forEach(
-          Array.from({ length: 100 }),
-          () => Effect.fork(Cache.getOrCreate("k", create))
+        const callers = yield* Effect.forEach(Array.from({ length: 100 }), () =>
+          Effect.fork(Cache.getOrCreate("k", create))
         )
         yield* settleDown
         const leaving = yield* Effect.fork(Fiber.interruptAll(callers))
@@ -177,15 +178,34 @@ describe("while another process holds the lease", () => {
     Effect.gen(function* () {
       const { cache, free } = yield* start
       const callers = yield* Effect.forEach([0, 1, 2, 3, 4], (who) =>
-        Effect.zipLeft(
-          Effect.fork(cache(Cache.getOrCreate("k", Effect.succeed(who)))),
-          settleDown
-        )
+        Effect.zipLeft(Effect.fork(cache(Cache.getOrCreate("k", Effect.succeed(who)))), settleDown)
       )
       for (const leaving of [3, 0, 4, 1]) yield* Fiber.interrupt(callers[leaving]!)
       yield* free
       expect(yield* Fiber.join(callers[2]!)).toBe(2)
       expect((yield* cache(Cache.counters)).loads).toBe(1)
+    })
+  )
+
+  // It does not leave, so it may lead; but what is taken from its surroundings must
+  // not be the word to stop.
+  it.scoped("the lead goes to an uninterruptible caller, though it has been told to stop", () =>
+    Effect.gen(function* () {
+      const { cache, free } = yield* start
+      const first = yield* Effect.fork(cache(Cache.getOrCreate("k", Effect.never)))
+      yield* settleDown
+      const creator = counting(Effect.as(Effect.yieldNow(), "value"))
+      const second = yield* Effect.fork(
+        Effect.uninterruptible(cache(Cache.getOrCreate("k", creator.create)))
+      )
+      yield* settleDown
+      yield* Fiber.interruptFork(second)
+      yield* settleDown
+      yield* Fiber.interrupt(first)
+      yield* free
+      yield* Fiber.await(second)
+      expect(creator.runs).toBe(1)
+      expect(yield* cache(Cache.get("k"))).toEqual(Option.some("value"))
     })
   )
 
@@ -220,3 +240,32 @@ describe("while another process holds the lease", () => {
     })
   )
 })
+
+it.scoped("a reader that leaves before its read is sent takes nobody with it", () =>
+  Effect.gen(function* () {
+    const backend = yield* MemoryBackend.make()
+    yield* (yield* startProcess(backend))(Cache.set("k", "value"))
+    let flush = (): void => undefined
+    const defer = (flushing: () => void) => {
+      flush = flushing
+    }
+    const service = yield* Core.make({ backend }, settings({ beta: 0 }, { defer }))
+    const lookup = Effect.provideService(
+      Cache.getOrCreate("k", Effect.succeed("new")),
+      Cache,
+      service
+    )
+    const first = yield* Effect.fork(lookup)
+    yield* settleDown
+    const second = yield* Effect.fork(lookup)
+    yield* settleDown
+    yield* Fiber.interrupt(first)
+    flush()
+    expect(yield* Fiber.join(second)).toBe("value")
+    expect(yield* service.counters(undefined)).toMatchObject({
+      hits: 1,
+      loads: 0,
+      backendErrors: 0
+    })
+  })
+)

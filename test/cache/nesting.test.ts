@@ -116,10 +116,7 @@ for (const { layer, name } of tiers) {
             Effect.suspend(() => {
               const write =
                 asked++ % 3 === 0 ? Cache.clear : asked % 2 === 0 ? Cache.set(key, key) : undefined
-              return Effect.zipRight(
-                write ?? Cache.invalidate(key),
-                Cache.getOrCreate(key, create)
-              )
+              return Effect.zipRight(write ?? Cache.invalidate(key), Cache.getOrCreate(key, create))
             })
           const values = yield* ends(callers(keys, writing))
           expect(values).toHaveLength(3 * keys.length)
@@ -131,9 +128,7 @@ for (const { layer, name } of tiers) {
         [FastCheck.integer({ min: 1, max: 2 ** 31 - 2 })],
         ([seed]) =>
           Effect.gen(function* () {
-            const values = yield* ends(
-              Effect.withScheduler(callers(keys), yieldingAnywhere(seed))
-            )
+            const values = yield* ends(Effect.withScheduler(callers(keys), yieldingAnywhere(seed)))
             expect(values.map((value) => value[0])).toEqual([...keys, ...keys, ...keys])
           }).pipe(Effect.provide(layer())),
         { fastCheck: { numRuns: 40 } }

@@ -159,8 +159,8 @@ describe("in front of a shared backend", () => {
       yield* TestClock.adjust("10 seconds")
       expect(yield* cache(Cache.health)).toMatchObject({ healthy: true, reason: Option.none() })
       expect(events).toEqual([
-        { _tag: "InvalidationPending", key: "k" },
-        { _tag: "InvalidationConfirmed", key: "k" }
+        { _tag: "invalidationPending", key: "k" },
+        { _tag: "invalidationConfirmed", key: "k" }
       ])
     })
   )
@@ -187,8 +187,8 @@ describe("in front of a shared backend", () => {
       yield* Fiber.join(waiting)
       yield* settleDown
       expect(events).toEqual([
-        { _tag: "FencedWrite", key: "k" },
-        { _tag: "Takeover", key: "vanished" }
+        { _tag: "fencedWrite", key: "k" },
+        { _tag: "takeover", key: "vanished" }
       ])
       expect(yield* cache(Cache.counters)).toMatchObject({ fencedWrites: 1, takeovers: 1 })
     })

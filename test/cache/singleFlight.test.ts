@@ -12,7 +12,7 @@ import * as ManagedRuntime from "effect/ManagedRuntime"
 import * as TestClock from "effect/TestClock"
 import { Cache, MemoryBackend, MemoryCache } from "effect-larder"
 import { advance, settleDown } from "../protocol/world.js"
-import { counting, crowd, kinds, refusing, startProcess, yieldingAnywhere } from "./world.js"
+import { counting, crowd, refusing, startProcess, tiers, yieldingAnywhere } from "./world.js"
 
 const slowly = <A, E>(create: Effect.Effect<A, E>) => Effect.delay(create, "50 millis")
 
@@ -24,7 +24,7 @@ const crowdAfter = <A, E, R>(size: number, caller: Effect.Effect<A, E, R>) =>
     return yield* Fiber.join(callers)
   })
 
-for (const { layer, name } of kinds) {
+for (const { layer, name } of tiers) {
   describe(`on ${name}`, () => {
     it.effect("500 fibers on a cold key make one load", () =>
       Effect.gen(function* () {
@@ -147,9 +147,7 @@ for (const { layer, name } of kinds) {
         Effect.gen(function* () {
           const user = counting(slowly(Effect.succeed("Ada")))
           const lookup = Cache.getOrCreate("user", user.create, { ttl })
-          expect(yield* crowdAfter(500, lookup)).toEqual(
-            Array.replicate(Exit.succeed("Ada"), 500)
-          )
+          expect(yield* crowdAfter(500, lookup)).toEqual(Array.replicate(Exit.succeed("Ada"), 500))
           expect(user.runs).toBe(1)
           expect(yield* Cache.stats).toMatchObject({ size: 0, misses: 500, loads: 1 })
           yield* crowdAfter(500, lookup)

@@ -46,33 +46,47 @@ describe("in a shared backend", () => {
     ["no payload", text("")],
     ["a field that is no number", sound.replace("000000000", "00000000x")],
     ["an entry with tags it does not have", `${sound.slice(0, 104)}0500 ${sound.slice(109)}`],
-    ["bytes that are not UTF-8", Envelope.encode({ ...header, codec: "j" }, new Uint8Array([34, 255, 34]))],
-    ["bytes of a codec we do not have", Envelope.encode({ ...header, codec: "b" }, new Uint8Array(4))],
+    [
+      "bytes that are not UTF-8",
+      Envelope.encode({ ...header, codec: "j" }, new Uint8Array([34, 255, 34]))
+    ],
+    [
+      "bytes of a codec we do not have",
+      Envelope.encode({ ...header, codec: "b" }, new Uint8Array(4))
+    ],
     ["another version", text('"theirs"', { version: 7 })],
     ["a cached failure, where none are cached", text('"theirs"', { kind: "e" })]
-  ] as ReadonlyArray<[string, string | Uint8Array]>)("%s at our key is a miss, and replaced", ([, stored]) =>
-    Effect.gen(function* () {
-      const backend = yield* MemoryBackend.make()
-      const cache = yield* startProcess(backend)
-      yield* backend.set("larder:k", stored, Infinity)
-      expect(yield* cache(Cache.get("k"))).toEqual(Option.none())
-      expect(yield* cache(Cache.counters)).toMatchObject({ misses: 1, decodeErrors: 1 })
-      const creator = counting(Effect.succeed("ours"))
-      const lookup = cache(Cache.getOrCreate("k", creator.create))
-      expect([yield* lookup, yield* lookup]).toEqual(["ours", "ours"])
-      expect(creator.runs).toBe(1)
-      expect(yield* cache(Cache.counters)).toMatchObject({
-        hits: 1,
-        misses: 2,
-        decodeErrors: 2,
-        backendErrors: 0
+  ] as ReadonlyArray<[string, string | Uint8Array]>)(
+    "%s at our key is a miss, and replaced",
+    ([, stored]) =>
+      Effect.gen(function* () {
+        const backend = yield* MemoryBackend.make()
+        const cache = yield* startProcess(backend)
+        yield* backend.set("larder:k", stored, Infinity)
+        expect(yield* cache(Cache.get("k"))).toEqual(Option.none())
+        expect(yield* cache(Cache.counters)).toMatchObject({ misses: 1, decodeErrors: 1 })
+        const creator = counting(Effect.succeed("ours"))
+        const lookup = cache(Cache.getOrCreate("k", creator.create))
+        expect([yield* lookup, yield* lookup]).toEqual(["ours", "ours"])
+        expect(creator.runs).toBe(1)
+        expect(yield* cache(Cache.counters)).toMatchObject({
+          hits: 1,
+          misses: 2,
+          decodeErrors: 2,
+          backendErrors: 0
+        })
       })
-    })
   )
 
   it.effect.prop(
     "no text at our key keeps a reader from its value",
-    [FastCheck.oneof(FastCheck.string(), FastCheck.string().map(text), FastCheck.nat(sound.length - 1))],
+    [
+      FastCheck.oneof(
+        FastCheck.string(),
+        FastCheck.string().map(text),
+        FastCheck.nat(sound.length - 1)
+      )
+    ],
     ([broken]) =>
       Effect.scoped(
         Effect.gen(function* () {

@@ -1,5 +1,6 @@
 /** Fresh, stale, expired: under the test clock alone, but for the wall clock's own tests. */
 import { afterEach, describe, expect, it, vi } from "@effect/vitest"
+import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -207,4 +208,32 @@ describe("with a server's clock that differs from ours", () => {
       })
     )
   }
+})
+
+describe("with the wall clock of one process stubbed", () => {
+  afterEach(() => {
+    vi.restoreAllMocks()
+  })
+
+  it.live("a lease is not over because that clock says so", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const backend = yield* MemoryBackend.make()
+        const here = yield* startProcess(backend)
+        const there = yield* startProcess(backend)
+        const gate = yield* Deferred.make<string>()
+        const first = yield* Effect.fork(here(Cache.getOrCreate("k", Deferred.await(gate))))
+        yield* settleDown
+        const wall = Date.now.bind(Date)
+        vi.spyOn(Date, "now").mockImplementation(() => wall() + 3_600_000)
+        const second = yield* Effect.fork(
+          there(Cache.getOrCreate("k", Effect.die("a second load")))
+        )
+        yield* settleDown
+        expect(yield* Fiber.poll(second)).toEqual(Option.none())
+        yield* Deferred.succeed(gate, "value")
+        expect([yield* Fiber.join(first), yield* Fiber.join(second)]).toEqual(["value", "value"])
+      })
+    )
+  )
 })

@@ -10,7 +10,9 @@ const storable = FastCheck.oneof(
   FastCheck.jsonValue({ maxDepth: 3 }),
   FastCheck.constantFrom(null, undefined, "", 0, false, true, [], {}, [[], {}, null]),
   FastCheck.constantFrom(1e308, -5e-324, Number.MAX_SAFE_INTEGER, "\0\r\n\u2028\ud800😀"),
-  FastCheck.jsonValue({ maxDepth: 2 }).map((value) => Object.assign(Object.create(null), { value })),
+  FastCheck.jsonValue({ maxDepth: 2 }).map((value) =>
+    Object.assign(Object.create(null), { value })
+  ),
   FastCheck.jsonValue({ maxDepth: 1 }).map((value) => [value, value, { value }])
 ).filter((value) => !JSON.stringify([value]).includes("-0"))
 
@@ -64,7 +66,7 @@ for (const { layer, name } of kinds) {
           expect(yield* Cache.get("set")).toEqual(Option.some(value))
           expect((yield* Cache.counters).encodeErrors).toBe(0)
         }).pipe(Effect.provide(layer())),
-      { fastCheck: { numRuns: 60 } }
+      { fastCheck: { numRuns: 30 } }
     )
 
     for (const value of [null, undefined, "", 0, false, []]) {

@@ -51,9 +51,7 @@ type Provide = <A, E, R>(
 ) => Effect.Effect<A, E, Exclude<R, Cache>>
 
 /** A cache that lives as long as the test, beside others over the same backend. */
-export const startCache = (
-  layer: Layer.Layer<Cache>
-): Effect.Effect<Provide, never, Scope.Scope> =>
+export const startCache = (layer: Layer.Layer<Cache>): Effect.Effect<Provide, never, Scope.Scope> =>
   Effect.map(Layer.build(layer), (context) =>
     Effect.provideService(Cache, Context.get(context, Cache))
   )
