@@ -27,8 +27,8 @@ export type { CacheOptions, LeaseOptions } from "./core/settings.js"
  * - `staleWhileRevalidate`: how long after that it may be served while it is
  *   rebuilt; default 0. The writer's window counts; a reader's can shorten it
  * - `beta`: eagerness of early refresh; default 1, 0 turns it off
- * - `wait`: the longest wait for another process's creator; default 5 minutes.
- *   Then the creator runs here, and its value is not stored
+ * - `wait`: the longest wait for another process's creator; default: the lease's
+ *   `maxHold`, 5 minutes. Then the creator runs here, and its value is not stored
  * - `background`: `false` rebuilds nothing behind: an early refresh is made in
  *   line, and stale values are not served; default true
  * - `schema`: encodes what is stored, decodes what is read; a mismatch is a miss

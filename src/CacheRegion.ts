@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Option from "effect/Option"
 import type * as Schema from "effect/Schema"
@@ -12,6 +12,7 @@ import * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
 import { Cache, type GetOrCreateOptions } from "./Cache.js"
 import type { CacheCounters } from "./core/counters.js"
+import { millis, wrong } from "./core/option.js"
 import type { LookupOptions, Region } from "./core/request.js"
 import { encodeRegionName } from "./policy/keys.js"
 
@@ -102,9 +103,9 @@ export const make = <A, I, K = string, EA = never, EI = never, C = Cache>(
   const region: Region = {
     name,
     start: `${name}:`,
-    version: options.version ?? 0,
+    version: version(options.version ?? 0),
     error: options.error,
-    errorTtl: Duration.toMillis(options.errorTtl ?? "10 seconds")
+    errorTtl: millis("errorTtl", options.errorTtl, 10_000)
   }
   const whole = (key: K): string => region.start + keyOf(key)
   // `set` takes its ttl from here unless told: a function of the value works, too.
@@ -131,6 +132,11 @@ export const make = <A, I, K = string, EA = never, EI = never, C = Cache>(
     clear: Effect.flatMap(tag, (cache) => cache.clear(region.start)),
     counters: Effect.flatMap(tag, (cache) => cache.counters(region))
   }
+}
+
+const version = (given: number): number => {
+  if (Number.isInteger(given) && given >= 0 && given < 1e9) return given
+  throw wrong("version", given, "a whole number from 0 to 999,999,999")
 }
 
 /** Undefined means unset, so a spread would not do. */

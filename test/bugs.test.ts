@@ -221,11 +221,16 @@ for (const { caches, name, start } of worlds) {
             Effect.zipRight(Effect.sleep("1 second")),
             Effect.zipRight(Effect.fail("no"))
           )
-          const waiters = yield* Effect.forkAll(
-            times(50, () => Effect.exit(here(Cache.getOrCreate("k", failing))))
+          const come = Effect.forkAll(
+            times(25, () => Effect.exit(here(Cache.getOrCreate("k", failing))))
           )
-          yield* advance("1 second")
-          expect(yield* outcome(waiters)).toEqual(success(times(50, () => Exit.fail("no"))))
+          const waiters = yield* come
+          yield* advance("500 millis")
+          const latecomers = yield* come
+          yield* advance("500 millis")
+          const failures = success(times(25, () => Exit.fail("no")))
+          expect(yield* outcome(waiters)).toEqual(failures)
+          expect(yield* outcome(latecomers)).toEqual(failures)
           expect(runs).toBe(1)
         })
       )
@@ -460,6 +465,24 @@ describe("cachefence:", () => {
       yield* (yield* silent.next("commit")).pass
       expect(yield* rebuild).toBe(1)
       expect(yield* silent.run(Cache.get("k"))).toEqual(Option.some(2))
+    })
+  )
+
+  it.scoped("the creator failed: waiting processes do not try one after the other", () =>
+    Effect.gen(function* () {
+      const server = yield* startServer()
+      const processes = yield* Effect.all(times(6, () => startProcess(server)))
+      let runs = 0
+      const failing = Effect.sync(() => runs++).pipe(
+        Effect.zipRight(Effect.sleep("1 second")),
+        Effect.zipRight(Effect.fail("no"))
+      )
+      const waiters = yield* Effect.forkAll(
+        times(60, (i) => Effect.exit(processes[i % 6]!.run(Cache.getOrCreate("k", failing))))
+      )
+      yield* advance("3 seconds")
+      expect(yield* outcome(waiters)).toEqual(success(times(60, () => Exit.fail("no"))))
+      expect(runs).toBeLessThanOrEqual(6)
     })
   )
 

@@ -67,6 +67,9 @@ const attempt = (
   patience: Patience
 ): Effect.Effect<Acquired> =>
   Effect.suspend(() => {
+    // ◆ Asked before every command: the miss that led here may have been read
+    // before the invalidation that is pending now was called.
+    if (l2.pending.has(rebuild.key)) return Effect.succeed(leaseless)
     const token = l2.nextToken()
     const sentAt = tick(path)
     listener.reset()
@@ -138,17 +141,20 @@ const take = (
   sentAt: number,
   again: Effect.Effect<Acquired>
 ): Effect.Effect<Acquired> =>
-  Effect.flatMap(Effect.zip(decode(stored, first.options.schema, first.region), now), (both) => {
-    const [decoded, time] = both
-    const entry = fromL2(l2, decoded, time)
-    if (entry !== undefined) return Effect.succeed({ _tag: "Value", entry, upTo: sentAt } as const)
-    first.tally.decodeErrors++
-    // Rejected, and handed over again: what this process decodes is not what the
-    // server compares. Asking on would go on for ever.
-    if (first.reject === decoded.headerText) return Effect.succeed(leaseless)
-    first.reject = decoded.headerText
-    return again
-  })
+  Effect.flatMap(
+    Effect.zip(Effect.interruptible(decode(stored, first.options.schema, first.region)), now),
+    ([decoded, time]) => {
+      const entry = fromL2(l2, decoded, time)
+      if (entry !== undefined)
+        return Effect.succeed({ _tag: "Value", entry, upTo: sentAt } as const)
+      first.tally.decodeErrors++
+      // Rejected, and handed over again: what this process decodes is not what the
+      // server compares. Asking on would go on for ever.
+      if (first.reject === decoded.headerText) return Effect.succeed(leaseless)
+      first.reject = decoded.headerText
+      return again
+    }
+  )
 
 const sitThrough = (
   rebuild: Rebuild,

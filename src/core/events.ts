@@ -1,6 +1,7 @@
 /** What an operator may want to hear of. Never one event a hit. */
 import * as Effect from "effect/Effect"
 import * as PubSub from "effect/PubSub"
+import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 
 /**
@@ -31,13 +32,13 @@ export interface Events {
   readonly stream: Stream.Stream<CacheEvent>
 }
 
-/** Slow listeners lose the oldest events; they never slow the cache down. */
-export const make: Effect.Effect<Events> = Effect.map(
-  PubSub.sliding<CacheEvent>(256),
+/** Slow listeners lose the oldest events; they never slow the cache down. Ends with the scope. */
+export const make: Effect.Effect<Events, never, Scope.Scope> = Effect.map(
+  Effect.acquireRelease(PubSub.sliding<CacheEvent>(256), PubSub.shutdown),
   (hub): Events => ({
     // Not `unsafeOffer`: where the hub is full, that drops the newest.
     emit: (event) => {
-      Effect.runSync(PubSub.publish(hub, event))
+      Effect.runSyncExit(PubSub.publish(hub, event))
     },
     stream: Stream.fromPubSub(hub)
   })

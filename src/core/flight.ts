@@ -96,7 +96,8 @@ const board = (boarding: Boarding): Effect.Effect<any, any> => {
 const mayJoin = (rebuild: Rebuild.Rebuild, request: Request): boolean => {
   if (rebuild.isAbandoned) return false
   if (request.options.refresh === true) {
-    return rebuild.intent === "replace" && rebuild.beganAt === undefined
+    const isReading = rebuild.intent === "read" || rebuild.intent === "refresh"
+    return !isReading && rebuild.beganAt === undefined
   }
   if (request.isFaulted && rebuild.intent !== "leaseless" && rebuild.beganAt === undefined) {
     return false

@@ -28,6 +28,8 @@ export interface Read {
   readonly resumptions: Array<(reply: Reply) => void>
   /** A write or push has overtaken it: what it brings must not fill L1. */
   isVoided: boolean
+  /** How many writes and pushes this process knew of when the reply came. */
+  overtakes: number
   /** What it brought, as first decoded: those who gathered share it. */
   decoded: Decoded | undefined
 }
@@ -44,6 +46,7 @@ export class Gather {
   /** What an entry has weighed lately, in bytes. */
   private weight = 128
   private isClosed = false
+  private overtakes = 0
 
   constructor(
     private readonly backend: CacheBackend,
@@ -63,15 +66,32 @@ export class Gather {
       return true
     }
     if (this.unsent.size === 0) this.defer(() => this.flush())
-    this.unsent.set(key, { key, fiber, resumptions: [resume], isVoided: false, decoded: undefined })
+    this.unsent.set(key, {
+      key,
+      fiber,
+      resumptions: [resume],
+      isVoided: false,
+      overtakes: 0,
+      decoded: undefined
+    })
     return false
   }
 
-  /** What has been sent for these keys no longer counts as new. */
+  /** What is read for these keys no longer counts as new. */
   voidReads(matches: (key: string) => boolean): void {
-    for (const batch of this.inFlight) {
+    this.overtakes++
+    for (const batch of [this.unsent, ...this.inFlight]) {
       for (const read of batch.values()) if (matches(read.key)) read.isVoided = true
     }
+  }
+
+  /**
+   * Has a write or push come since the read was asked for? Between the reply and
+   * the reader's step nobody knows the read any more, so that any write will do:
+   * that time is short.
+   */
+  isOvertaken(read: Read): boolean {
+    return read.isVoided || read.overtakes !== this.overtakes
   }
 
   /** Nobody hangs on a reply that will not come. */
@@ -113,6 +133,7 @@ export class Gather {
   private deliver(reads: ReadonlyArray<Read>, replies: ReadonlyArray<Encoded | undefined>): void {
     reads.forEach((read, index) => {
       const stored = replies[index]
+      read.overtakes = this.overtakes
       if (stored !== undefined) this.weight += (stored.length - this.weight) / 16
       settle(read, { _tag: "Stored", read, stored })
     })

@@ -54,7 +54,9 @@ export const getOrCreate = (
   const request = Request.make(fiber, region, tally, key, create, options, tick(path))
   request.saw = entry
   return entry === undefined && path.l2 === undefined
-    ? rebuild(path, request, options.refresh === true ? "replace" : "read")
+    ? options.refresh === true
+      ? refresh(path, request)
+      : rebuild(path, request, "read")
     : travel(path, request)
 }
 
@@ -62,7 +64,7 @@ export const getOrCreate = (
 const travel = (path: Path, request: Request.Request): AnyExit =>
   Effect.withFiberRuntime((fiber) => {
     if (path.isClosed) return Effect.interrupt
-    if (request.options.refresh === true) return rebuild(path, request, "replace")
+    if (request.options.refresh === true) return refresh(path, request)
     const now = unsafeNow(fiber)
     const entry = (request.saw = path.l1?.get(request.key))
     // In front of a shared tier, ours may be stale where that one is not.
@@ -127,6 +129,13 @@ const refreshEarly = (path: Path, request: Request.Request, entry: Entry): AnyEx
   return fly(path, request, "refresh", entry.header, travel)
 }
 
+/** Skips the reading. */
+const refresh = (path: Path, request: Request.Request): AnyExit => {
+  if (path.l2?.pending.has(request.key) === true) Request.count(request, "bypassed")
+  const isStored = !request.isFaulted && !isNeverStored(path, request.options)
+  return rebuild(path, request, isStored ? "replace" : "leaseless")
+}
+
 const rebuild = (
   path: Path,
   request: Request.Request,
@@ -167,7 +176,10 @@ const afterRead = (path: Path, l2: L2, request: Request.Request, reply: Reply): 
             request.reject = decoded.headerText
             return rebuild(path, request, "read")
           }
-          if (now < entry.expiresAt) fillL1(path, request.key, entry, read.isVoided)
+          if (now < entry.expiresAt) {
+            fillL1(path, request.key, entry, l2.gather.isOvertaken(read))
+            request.saw = path.l1?.peek(request.key)
+          }
           return serve(path, request, entry, now) ?? rebuild(path, request, "read")
         })
       )

@@ -3,6 +3,7 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Runtime from "effect/Runtime"
 import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
 import type { CacheBackend, Signal } from "../port/CacheBackend.js"
 import { userKey } from "../policy/keys.js"
 import type { Tally } from "./counters.js"
@@ -14,39 +15,62 @@ import type { Settings } from "./settings.js"
 import { tokens } from "./tokens.js"
 import { Waiters } from "./waiting.js"
 
+/** A method that throws when it is called is a fault like others, and never the caller's. */
+const guarded = (inner: CacheBackend): CacheBackend => ({
+  name: inner.name,
+  capabilities: inner.capabilities,
+  serverTime: (monotonic) => inner.serverTime(monotonic),
+  getMany: (keys) => Effect.suspend(() => inner.getMany(keys)),
+  lease: (key, request) => Effect.suspend(() => inner.lease(key, request)),
+  renew: (key, token, duration) => Effect.suspend(() => inner.renew(key, token, duration)),
+  commit: (key, token, stored, keepFor) =>
+    Effect.suspend(() => inner.commit(key, token, stored, keepFor)),
+  release: (key, token) => Effect.suspend(() => inner.release(key, token)),
+  set: (key, stored, keepFor) => Effect.suspend(() => inner.set(key, stored, keepFor)),
+  invalidate: (key) => Effect.suspend(() => inner.invalidate(key)),
+  clear: (start) => Effect.suspend(() => inner.clear(start)),
+  keys: (start) => Stream.suspend(() => inner.keys(start)),
+  holder: (key) => Effect.suspend(() => inner.holder(key)),
+  subscribe: (prefix, handler) => Effect.suspend(() => inner.subscribe(prefix, handler))
+})
+
 export const make = (
-  backend: CacheBackend,
+  unguarded: CacheBackend,
   settings: Settings,
   tally: Tally,
   events: Events,
   scope: Scope.Scope
 ): Effect.Effect<L2> =>
-  Effect.map(Effect.runtime<never>(), (runtime) => ({
-    backend,
-    gather: new Gather(
+  Effect.map(Effect.runtime<never>(), (runtime) => {
+    const backend = guarded(unguarded)
+    return {
       backend,
-      (key) => fullKey(settings, key),
-      scope,
-      () => {
-        tally.backendErrors++
-      },
-      settings.defer
-    ),
-    pending: new Pending(
-      {
-        command: ({ kind, target }) => {
-          const key = fullKey(settings, target)
-          return kind === "key" ? backend.invalidate(key) : backend.clear(key)
+      gather: new Gather(
+        backend,
+        (key) => fullKey(settings, key),
+        scope,
+        () => {
+          tally.backendErrors++
         },
-        onConfirmed: ({ target }) => events.emit({ _tag: "invalidationConfirmed", key: target })
-      },
-      (replaying) => {
-        Runtime.runFork(runtime)(replaying, { scope })
-      }
-    ),
-    waiters: new Waiters(),
-    nextToken: tokens()
-  }))
+        settings.defer
+      ),
+      pending: new Pending(
+        {
+          canClear: backend.capabilities.scan,
+          command: ({ kind, target }) => {
+            const key = fullKey(settings, target)
+            return kind === "key" ? backend.invalidate(key) : backend.clear(key)
+          },
+          onConfirmed: ({ target }) => events.emit({ _tag: "invalidationConfirmed", key: target })
+        },
+        (replaying) => {
+          Runtime.runFork(runtime)(replaying, { scope })
+        }
+      ),
+      waiters: new Waiters(),
+      nextToken: tokens()
+    }
+  })
 
 /**
  * Hears what other processes push, until the scope closes. Without it nothing

@@ -58,6 +58,9 @@ const proceed = (
 ): Effect.Effect<Rebuild.Settled> => {
   switch (acquired._tag) {
     case "Declined":
+      // Another process has a newer one, or is making it. Kept, ours would make
+      // every reader that fires ask again.
+      if (path.l1?.peek(rebuild.key)?.header === rebuild.seen) path.l1?.remove(rebuild.key)
       return Effect.succeed(settled(Exit.void, nobody, undefined))
     case "Value": {
       fillL1(path, rebuild.key, acquired.entry, rebuild.isVoided)
@@ -86,7 +89,7 @@ const create = (
     })
     const running =
       acquired._tag === "Granted" && path.l2 !== undefined
-        ? whileRenewing(path, path.l2, rebuild, acquired.token, timed)
+        ? whileRenewing(path, path.l2, leader, acquired.token, timed)
         : timed
     return Effect.flatMap(running, (created) => {
       countLoad(path, leader, created)
@@ -94,7 +97,7 @@ const create = (
         // Without L2 nothing can be newer elsewhere; a failure is news to anybody.
         const upTo = path.l2 === undefined || Exit.isFailure(kept.exit) ? everyone : kept.upTo
         const result = settled(kept.exit, upTo, leader, acquired.isFaulted || kept.isFaulted)
-        return rebuild.isBackground && Exit.isFailure(kept.exit)
+        return rebuild.intent === "refresh" && Exit.isFailure(kept.exit)
           ? Effect.as(tellFailure(path, rebuild), result)
           : Effect.succeed(result)
       })

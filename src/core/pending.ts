@@ -28,6 +28,8 @@ export interface Unconfirmed {
 }
 
 export interface Replay {
+  /** Can a whole prefix be replayed? If not, single keys are kept without a bound. */
+  readonly canClear: boolean
   readonly command: (unconfirmed: Unconfirmed) => Effect.Effect<unknown, BackendError>
   readonly onConfirmed: (unconfirmed: Unconfirmed) => void
 }
@@ -56,7 +58,12 @@ export class Pending {
   }
 
   add(kind: Unconfirmed["kind"], target: string): void {
-    if (kind === "key" && this.keys.size >= maxKeys && !this.keys.has(target)) {
+    if (
+      kind === "key" &&
+      this.replay.canClear &&
+      this.keys.size >= maxKeys &&
+      !this.keys.has(target)
+    ) {
       this.keys.clear()
       return this.add("start", "")
     }

@@ -84,7 +84,8 @@ const readL2 = (
           const tally = tallyOf(path, region)
           const entry = fromL2(l2, decoded, time)
           if (entry === undefined) tally.decodeErrors++
-          else if (time < entry.expiresAt) fillL1(path, key, entry, reply.read.isVoided)
+          else if (time < entry.expiresAt)
+            fillL1(path, key, entry, l2.gather.isOvertaken(reply.read))
           return valueIn(entry, region, schema, time, tally)
         }
       )

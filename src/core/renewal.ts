@@ -3,7 +3,7 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import { fullKey, type L2, type Path } from "./path.js"
-import type { Rebuild } from "./rebuild.js"
+import type { Request } from "./request.js"
 
 /**
  * Keeps the lease alive while the creator runs, up to `maxHold`. A renewal in
@@ -13,17 +13,18 @@ import type { Rebuild } from "./rebuild.js"
 export const whileRenewing = <A>(
   path: Path,
   l2: L2,
-  rebuild: Rebuild,
+  leader: Request,
   token: string,
   creator: Effect.Effect<A>
 ): Effect.Effect<A> => {
   const { leaseDuration, maxHold } = path.defaults
   const interval = leaseDuration / 3
-  const renew = l2.backend
-    .renew(fullKey(path, rebuild.key), token, leaseDuration)
-    .pipe(
-      Effect.catchAllCause((cause) => Effect.as(path.log.fault("renew", Cause.squash(cause)), true))
-    )
+  const renew = l2.backend.renew(fullKey(path, leader.key), token, leaseDuration).pipe(
+    Effect.catchAllCause((cause) => {
+      leader.tally.backendErrors++
+      return Effect.as(path.log.fault("renew", Cause.squash(cause)), true)
+    })
+  )
   const renewing = (heldFor: number): Effect.Effect<void> =>
     heldFor + interval > maxHold
       ? Effect.void

@@ -36,7 +36,9 @@ export const keep = (
     let { exit } = created
     let entry: Entry | undefined
     try {
-      entry = entryFor(path, leader, created)
+      // A refresh that failed leaves the entry as it is: readers still have it.
+      const isKept = Exit.isSuccess(exit) || rebuild.intent !== "refresh"
+      entry = isKept ? entryFor(path, leader, created) : undefined
     } catch (error) {
       exit = Exit.die(error)
     }
@@ -71,11 +73,16 @@ const commit = (
   now: number
 ): Effect.Effect<Kept> => {
   const key = fullKey(path, rebuild.key)
-  const release = Effect.catchAllCause(l2.backend.release(key, token), (cause) =>
-    path.log.fault("release", Cause.squash(cause))
-  )
+  const release = Effect.catchAllCause(l2.backend.release(key, token), (cause) => {
+    leader.tally.backendErrors++
+    return path.log.fault("release", Cause.squash(cause))
+  })
   if (entry === undefined) return Effect.as(release, unstored)
-  return Effect.flatMap(encodeEntry(path, leader, entry), (payload) => {
+  const encoding = Effect.onError(
+    Effect.interruptible(encodeEntry(path, leader, entry)),
+    () => release
+  )
+  return Effect.flatMap(encoding, (payload) => {
     // While an invalidation is unconfirmed, the server may not have revoked
     // this lease yet: a commit would bring back what was overtaken.
     if (Option.isNone(payload) || l2.pending.has(rebuild.key)) return Effect.as(release, unstored)
@@ -99,6 +106,8 @@ const commit = (
             return unstored
           }
           const header = Envelope.headerText(stored)
+          // A read that is on its way may bring what this has replaced.
+          l2.gather.voidReads((other) => other === rebuild.key)
           fillL1(path, rebuild.key, { ...entry, header }, rebuild.isVoided)
           return { ...unstored, upTo: sentAt }
         })

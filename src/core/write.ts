@@ -90,10 +90,16 @@ export const clear = (path: Path, start: string): Effect.Effect<void> => {
   const touched: Touched = { kind: "start", target: start }
   const { l2 } = path
   if (l2 === undefined) return Effect.sync(() => overtake(path, touched))
-  const { capabilities, clear: command, name } = l2.backend
-  return capabilities.scan
-    ? writeL2(path, l2, touched, "clear", command(fullKey(path, start)), undefined)
-    : Effect.logWarning(`Cache backend ${name} cannot clear: its entries live until they expire`)
+  const { backend } = l2
+  if (backend.capabilities.scan) {
+    return writeL2(path, l2, touched, "clear", backend.clear(fullKey(path, start)), undefined)
+  }
+  return Effect.suspend(() => {
+    overtake(path, touched)
+    return Effect.logWarning(
+      `Cache backend ${backend.name} cannot clear: its entries live until they expire`
+    )
+  })
 }
 
 /** Sends a write. What the server does not confirm is pending, and replayed before anything else. */

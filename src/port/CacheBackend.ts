@@ -59,7 +59,7 @@ export class BackendError extends Schema.TaggedError<BackendError>("effect-larde
 export interface Capabilities {
   /** `subscribe` delivers what other processes push. Without it, waiters poll. */
   readonly pushes: boolean
-  /** `keys` lists and `clear` deletes. Without it `clear` fails with `Refused`. */
+  /** `keys` lists and `clear` deletes. Without it, `Cache.clear` warns, and entries live on. */
   readonly scan: boolean
   /** The shortest life it can give an entry, in milliseconds. */
   readonly shortestTtl: number

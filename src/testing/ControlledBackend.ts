@@ -133,7 +133,10 @@ export const make = (inner: CacheBackend): Effect.Effect<ControlledBackend> =>
 
     return {
       backend: {
-        ...inner,
+        name: inner.name,
+        capabilities: inner.capabilities,
+        serverTime: (monotonic) => inner.serverTime(monotonic),
+        keys: (start) => inner.keys(start),
         getMany: (keys) => control("getMany", keys, inner.getMany(keys)),
         lease: (key, request) => control("lease", [key], inner.lease(key, request)),
         renew: (key, token, duration) => control("renew", [key], inner.renew(key, token, duration)),

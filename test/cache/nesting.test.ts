@@ -193,6 +193,28 @@ for (const { layer, name } of tiers) {
         expect(again.runs).toBe(1)
       }).pipe(Effect.provide(layer()))
     )
+
+    // A's creator forks a fiber that asks for B, and ends; then B's creator asks
+    // for A. It was begun within A, but nobody waits for A any more.
+    it.effect("a creator begun within one that has ended asks for its key like anybody", () =>
+      Effect.gen(function* () {
+        const begun = yield* Deferred.make<void>()
+        const ended = yield* Deferred.make<void>()
+        const again = counting(Effect.succeed("again"))
+        const asking = Effect.zipRight(
+          Effect.zipRight(Deferred.succeed(begun, undefined), Deferred.await(ended)),
+          Cache.getOrCreate("a", again.create)
+        )
+        const survivor = yield* Cache.getOrCreate(
+          "a",
+          Effect.zipLeft(Effect.forkDaemon(Cache.getOrCreate("b", asking)), Deferred.await(begun)),
+          { ttl: 0 }
+        )
+        yield* Deferred.succeed(ended, undefined)
+        expect(yield* Fiber.join(survivor)).toBe("again")
+        expect(yield* Cache.get("a")).toEqual(Option.some("again"))
+      }).pipe(Effect.provide(layer()))
+    )
   })
 }
 

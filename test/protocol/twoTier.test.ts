@@ -3,6 +3,7 @@ import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { Cache } from "effect-larder"
 import {
+  advance,
   heldLoad,
   load,
   makeRow,
@@ -176,6 +177,94 @@ describe("L1 over L2", () => {
       const before = (yield* here.sent).length
       expect(yield* lookup).toBe(5)
       expect((yield* here.sent).slice(before)).toEqual(["getMany"])
+    })
+  )
+
+  // The reply has come; the reader has yet to take its step. The push arrives
+  // between the two.
+  it.scoped("a read that a push overtakes after its reply does not fill it", () =>
+    Effect.gen(function* () {
+      const { here, lookup, row, there } = yield* start
+      yield* there.run(Cache.set("k", 1))
+      yield* here.hold("getMany")
+      const a = yield* Effect.fork(lookup)
+      const read = yield* here.next("getMany")
+      yield* read.execute
+      row.value = 2
+      yield* here.setPushes("hold")
+      yield* there.run(Cache.invalidate("k"))
+      yield* settleDown
+      yield* Effect.zipRight(read.reply, here.deliver)
+      expect(yield* a).toBe(1)
+      yield* here.release
+      expect(yield* lookup).toBe(2)
+    })
+  )
+
+  // A's read is gathered, and not sent yet. An invalidation is lost. The read is
+  // sent, and brings what was to be invalidated.
+  it.scoped("a read sent while an invalidation is pending does not fill it", () =>
+    Effect.gen(function* () {
+      const row = makeRow()
+      const server = yield* startServer()
+      const there = yield* startProcess(server)
+      yield* there.run(Cache.set("k", 1))
+      const flushes: Array<() => void> = []
+      const here = yield* startTwoTier(server, (flush) => flushes.push(flush))
+      const lookup = here.run(Cache.getOrCreate("k", load(row)))
+      const a = yield* Effect.fork(lookup)
+      yield* settleDown
+      row.value = 2
+      yield* here.hold("invalidate")
+      const write = yield* Effect.fork(here.run(Cache.invalidate("k")))
+      yield* (yield* here.next("invalidate")).lose
+      yield* write
+      for (const flush of flushes) flush()
+      expect(yield* a).toBe(1)
+      expect(yield* lookup).toBe(2)
+    })
+  )
+
+  // A's read has been executed: it has seen 1. A refresh commits 2, and fills L1.
+  // Now A's reply comes: if it filled L1, those who saw 2 would see 1 again.
+  it.scoped("never goes back to what a commit has replaced", () =>
+    Effect.gen(function* () {
+      const { here, lookup, row, there } = yield* start
+      yield* there.run(Cache.set("k", 1))
+      yield* here.hold("getMany")
+      const a = yield* Effect.fork(lookup)
+      const read = yield* here.next("getMany")
+      yield* read.execute
+      row.value = 2
+      yield* here.run(Cache.getOrCreate("k", load(row), { refresh: true }))
+      yield* read.reply
+      yield* a
+      yield* here.release
+      expect(yield* lookup).toBe(2)
+    })
+  )
+
+  it.scoped("refreshes early what it has just read, and asks once if another was faster", () =>
+    Effect.gen(function* () {
+      const { here, row, there } = yield* start
+      const lookup = Cache.getOrCreate("k", Effect.delay(load(row), "1 second"), { beta: 1e9 })
+      const first = yield* Effect.fork(here.run(lookup))
+      yield* advance("1 second")
+      yield* first
+      yield* advance("1 minute")
+      // Another process refreshes: ours holds an entry that is no longer the one.
+      const other = yield* Effect.fork(
+        there.run(Cache.getOrCreate("k", load(row), { refresh: true }))
+      )
+      yield* other
+      const before = (yield* here.sent).length
+      yield* here.run(lookup)
+      yield* settleDown
+      yield* here.run(lookup)
+      yield* settleDown
+      const since = (yield* here.sent).slice(before)
+      expect(since.filter((name) => name === "lease").length).toBeLessThanOrEqual(2)
+      expect(since).toContain("getMany")
     })
   )
 })

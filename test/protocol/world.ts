@@ -36,12 +36,15 @@ export const startProcess = (
   })
 
 /** A process with L1 over L2. */
-export const startTwoTier = (server: CacheBackend): Effect.Effect<Process, never, Scope.Scope> =>
+export const startTwoTier = (
+  server: CacheBackend,
+  defer?: (flush: () => void) => void
+): Effect.Effect<Process, never, Scope.Scope> =>
   Effect.gen(function* () {
     const controlled = yield* ControlledBackend.make(server)
     const service = yield* Core.make(
       { capacity: 100, backend: controlled.backend },
-      settings({ beta: 0 })
+      settings({ beta: 0 }, { defer })
     )
     yield* Effect.addFinalizer(() => controlled.release)
     return { ...controlled, run: Effect.provideService(Cache, service) }

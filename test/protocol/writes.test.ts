@@ -2,6 +2,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { BackendError, Cache } from "effect-larder"
@@ -13,7 +14,8 @@ import {
   type Process,
   settleDown,
   startProcess,
-  startServer
+  startServer,
+  startTwoTier
 } from "./world.js"
 
 const pendingOf = (process: Process) =>
@@ -187,6 +189,45 @@ describe("a write that the server has not confirmed", () => {
     })
   )
 
+  // A's read has been executed: a miss. Another process holds the lease, with a row
+  // of 1. The row becomes 2; this process's invalidation is lost. Now A's miss
+  // arrives. If A asked for the lease, it would wait for 1, and all who come later
+  // would join it.
+  it.scoped("keeps a lookup that had missed before from asking for the lease", () =>
+    Effect.gen(function* () {
+      const row = makeRow()
+      const server = yield* startServer()
+      const here = yield* startProcess(server)
+      const there = yield* startProcess(server)
+      const held = yield* heldLoad(row)
+      yield* Effect.fork(there.run(Cache.getOrCreate("k", held.create)))
+      yield* held.begun
+      yield* here.hold("getMany", "invalidate")
+      const a = yield* Effect.fork(here.run(Cache.getOrCreate("k", load(row))))
+      const read = yield* here.next("getMany")
+      yield* read.execute
+      row.value = 2
+      const write = yield* Effect.fork(here.run(Cache.invalidate("k")))
+      yield* (yield* here.next("invalidate")).lose
+      yield* write
+      yield* read.reply
+      expect(yield* a).toBe(2)
+      expect(yield* here.sent).not.toContain("lease")
+    })
+  )
+
+  it.scoped("lets nothing through that skips the read, either", () =>
+    Effect.gen(function* () {
+      const { here, row } = yield* lostInvalidation
+      const before = (yield* here.sent).length
+      const lookup = Cache.getOrCreate("k", load(row), { refresh: true })
+      expect(yield* here.run(lookup)).toBe(2)
+      const since = (yield* here.sent).slice(before)
+      expect(since.filter((name) => name !== "invalidate")).toEqual([])
+      expect((yield* here.run(Cache.counters)).bypassed).toBe(1)
+    })
+  )
+
   it.scoped("stays pending when its caller is interrupted", () =>
     Effect.gen(function* () {
       const here = yield* startProcess(yield* startServer())
@@ -327,6 +368,37 @@ describe("a fault", () => {
       expect(yield* here.run(Cache.inspect("k"))).toEqual(Option.none())
       expect((yield* here.run(Cache.stats)).size).toBe(0)
       expect((yield* here.run(Cache.health)).healthy).toBe(false)
+    })
+  )
+
+  it.scoped("never reaches a caller, even where a method throws as it is called", () =>
+    Effect.gen(function* () {
+      const server = yield* startServer()
+      const thrown = (): never => {
+        throw new Error("not an Effect")
+      }
+      for (const name of ["getMany", "lease", "renew", "commit", "release", "set"] as const) {
+        const context = yield* Layer.build(Cache.fromBackend({ ...server, [name]: thrown }))
+        const run = Effect.provide(context)
+        expect(yield* run(Cache.getOrCreate(name, Effect.succeed(1)))).toBe(1)
+        expect(
+          yield* run(Effect.flip(Cache.getOrCreate(name, Effect.fail(2), { refresh: true })))
+        ).toBe(2)
+        yield* run(Cache.set(name, 1))
+      }
+    })
+  )
+
+  it.scoped("of a backend that cannot clear is a warning, and L1 is cleared all the same", () =>
+    Effect.gen(function* () {
+      const server = yield* startServer()
+      const capabilities = { ...server.capabilities, scan: false }
+      const here = yield* startTwoTier({ ...server, capabilities })
+      yield* here.run(Cache.getOrCreate("k", Effect.succeed(1)))
+      const before = (yield* here.sent).length
+      yield* here.run(Cache.clear)
+      yield* here.run(Cache.get("k"))
+      expect((yield* here.sent).slice(before)).toEqual(["getMany"])
     })
   )
 })

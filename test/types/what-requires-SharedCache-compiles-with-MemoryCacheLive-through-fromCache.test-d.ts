@@ -1,3 +1,5 @@
+// @effect-diagnostics missingEffectContext:off -- the compiler says it, which is the statement
+
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { Cache, MemoryCacheLive, SharedCache } from "effect-larder"

@@ -1,3 +1,5 @@
+// @effect-diagnostics missingEffectContext:off -- the compiler says it, which is the statement
+
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { CacheRegion, MemoryCache, MemoryCacheLive, SharedCache } from "effect-larder"
