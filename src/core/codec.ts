@@ -26,7 +26,7 @@ export const encode = (
   isFailure: boolean
 ): Effect.Effect<Either.Either<Payload, Refusal>> => {
   if (schema === undefined) return Effect.sync(() => toJson(value, isFailure))
-  return Schema.encodeUnknown(schema)(value).pipe(
+  return Effect.suspend(() => Schema.encodeUnknown(schema)(value)).pipe(
     Effect.match({
       onSuccess: (encoded) => toJson(encoded, isFailure),
       onFailure: (error) => refuse(`its schema does not encode it${at(error)}`)
@@ -88,10 +88,13 @@ export const decode = (
   if (Either.isLeft(json)) return Effect.succeed(result(undefined))
   const wrap = header.kind === "e" ? Exit.fail : Exit.succeed
   if (reader === undefined) return Effect.succeed(result(wrap(json.right)))
-  return Effect.match(Effect.sandbox(Schema.decodeUnknown(reader)(json.right)), {
-    onSuccess: (value) => result(wrap(value)),
-    onFailure: () => result(undefined)
-  })
+  return Effect.match(
+    Effect.sandbox(Effect.suspend(() => Schema.decodeUnknown(reader)(json.right))),
+    {
+      onSuccess: (value) => result(wrap(value)),
+      onFailure: () => result(undefined)
+    }
+  )
 }
 
 const fromJson = (kind: Envelope.Header["kind"], text: string): Either.Either<unknown, unknown> =>

@@ -107,17 +107,14 @@ export class Gather {
     const reads = [...this.unsent.values()]
     this.unsent = new Map()
     const step = Math.max(1, Math.min(maxKeys, Math.floor(maxBytes / this.weight)))
-    for (let from = 0; from < reads.length; from += step) this.send(reads.slice(from, from + step))
+    while (reads.length > 0) this.send(...(reads.splice(0, step) as [Read, ...Array<Read>]))
   }
 
-  private send(reads: ReadonlyArray<Read>): void {
-    const [first] = reads
-    if (this.isClosed || first === undefined) {
-      return reads.forEach((read) => settle(read, { _tag: "Closed" }))
-    }
+  private send(...reads: readonly [Read, ...Array<Read>]): void {
+    if (this.isClosed) return reads.forEach((read) => settle(read, { _tag: "Closed" }))
     const batch = new Map(reads.map((read) => [read.key, read]))
     this.inFlight.add(batch)
-    const sending = Runtime.runFork(surroundingsOf(first.fiber))(
+    const sending = Runtime.runFork(surroundingsOf(reads[0].fiber))(
       Effect.suspend(() => this.backend.getMany([...batch.keys()].map(this.fullKey))),
       { scope: this.scope, immediate: true }
     )

@@ -194,10 +194,10 @@ const decodeOnce = (
   { options, region }: Request.Request
 ): Effect.Effect<Decoded> => {
   const { decoded } = read
-  if (decoded?.schema === options.schema && decoded?.region === region) {
-    return Effect.succeed(decoded)
-  }
+  const isAlike =
+    decoded !== undefined && decoded.schema === options.schema && decoded.region === region
+  if (isAlike) return Effect.succeed(decoded)
   return Effect.tap(decode(stored, options.schema, region), (fresh) => {
-    read.decoded ??= fresh
+    read.decoded = fresh
   })
 }

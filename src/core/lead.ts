@@ -77,8 +77,7 @@ const create = (
   first: Request,
   acquired: Leave
 ): Effect.Effect<Rebuild.Settled> =>
-  Effect.flatMap(STM.commit(Rebuild.begin(rebuild)), (taken) => {
-    const leader = taken ?? first
+  Effect.flatMap(STM.commit(Rebuild.begin(rebuild)), (leader) => {
     const creator = runCreator(path, rebuild, leader, leader === first)
     const timed = Effect.withFiberRuntime<Created>((fiber) => {
       const startedAt = unsafeNow(fiber)

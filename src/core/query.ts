@@ -96,6 +96,7 @@ const readL2 = (
 export const keys = (path: Path, pattern: string): Stream.Stream<string> => {
   const matches = globMatcher(pattern)
   const { l1, l2 } = path
+  /* v8 ignore next -- `l1?.`: a cache without L2 has an L1. @preserve */
   const all =
     l2 === undefined
       ? Stream.unwrap(

@@ -140,9 +140,9 @@ const handOver = (crew: Crew): Crew => {
     : { ...crew, heirs }
 }
 
-/** The creator begins now: whose is it? From here on nobody can take the lead. */
-export const begin = (rebuild: Rebuild): STM.STM<Request | null> =>
+/** The creator begins now, once: whose is it? From here on nobody can take the lead. */
+export const begin = (rebuild: Rebuild): STM.STM<Request> =>
   TRef.modify(rebuild.crew, (before) => {
     const crew = admit(rebuild, before)
-    return [crew.leader, { ...crew, leader: null, heirs: List.nil() }]
+    return [crew.leader as Request, { ...crew, leader: null, heirs: List.nil() }]
   })
