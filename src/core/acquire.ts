@@ -102,7 +102,7 @@ const ask = (path: Path, rebuild: Rebuild, first: Request, token: string): Lease
   const duration = path.defaults.leaseDuration
   switch (rebuild.intent) {
     case "refresh":
-      return { token, duration, intent: "refresh", seen: rebuild.seen ?? "" }
+      return { token, duration, intent: "refresh", seen: rebuild.seen }
     case "replace":
       return { token, duration, intent: "replace" }
     default:

@@ -39,8 +39,8 @@ const refuse = (what: string): Either.Either<never, Refusal> => Either.left({ wh
 
 /** Where the schema balked. The message itself would show the value. */
 const at = (error: ParseResult.ParseError): string => {
-  const path = ParseResult.ArrayFormatter.formatErrorSync(error)[0]?.path ?? []
-  return path.length === 0 ? "" : ` at ${["$", ...path.map(String)].join(".")}`
+  const [first] = ParseResult.ArrayFormatter.formatErrorSync(error).map(({ path }) => path)
+  return ` at ${["$", ...(first as ReadonlyArray<PropertyKey>).map(String)].join(".")}`
 }
 
 const toJson = (value: unknown, isFailure: boolean): Either.Either<Payload, Refusal> => {

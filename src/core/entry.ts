@@ -58,7 +58,7 @@ export const entryFor = (
     staleUntil: life.staleUntil,
     delta: capDelta(delta, ttl),
     version: region.version,
-    header: undefined,
+    header: "",
     schema: options.schema
   }
 }
@@ -126,7 +126,7 @@ export const fromL2 = (l2: L2, decoded: Decoded, now: number): Entry | undefined
     staleUntil: header.staleUntil - offset,
     delta: header.delta,
     version: header.version,
-    header: headerText,
+    header: headerText as string,
     schema
   }
 }

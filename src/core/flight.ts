@@ -17,7 +17,7 @@ import { millis } from "./option.js"
 /** How to rebuild: what to ask of L2, and whether anybody waits. */
 interface Manner {
   readonly intent: Rebuild.Rebuild["intent"]
-  readonly seen: string | undefined
+  readonly seen: string
   readonly isBackground: boolean
 }
 
@@ -29,7 +29,7 @@ export const fly = (
   path: Path,
   request: Request,
   intent: Rebuild.Rebuild["intent"],
-  seen: string | undefined,
+  seen: string,
   goRound: GoRound
 ): Effect.Effect<any, any> =>
   Effect.uninterruptibleMask((restore) =>
@@ -43,11 +43,7 @@ export const fly = (
   )
 
 /** Rebuilds behind, unless that is under way. Whoever asked has its value already. */
-export const flyBehind = (
-  path: Path,
-  request: Request,
-  seen: string | undefined
-): Effect.Effect<void> =>
+export const flyBehind = (path: Path, request: Request, seen: string): Effect.Effect<void> =>
   Effect.uninterruptible(
     Effect.suspend(() =>
       path.rebuilds.has(request.key)
@@ -206,7 +202,13 @@ const runDirectly = ({ path, request, restore }: Boarding): Effect.Effect<any, a
   count(request, "misses")
   request.tally.loads++
   const startedAt = unsafeNow(request.fiber)
-  return Effect.onExit(restore(Effect.scoped(request.create)), (exit) =>
+  // In a fiber of its own: what it changes of its FiberRefs is not for its caller.
+  const creator = Effect.acquireUseRelease(
+    Effect.fork(Effect.interruptible(Effect.scoped(request.create))),
+    (running) => restore(Effect.flatten(Fiber.await(running))),
+    Fiber.interrupt
+  )
+  return Effect.onExit(creator, (exit) =>
     Effect.sync(() => {
       const endedAt = unsafeNow(request.fiber)
       countLoad(path, request, { exit, endedAt, delta: endedAt - startedAt })

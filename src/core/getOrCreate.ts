@@ -132,8 +132,7 @@ const refreshEarly = (path: Path, request: Request.Request, entry: Entry): AnyEx
 /** Skips the reading. */
 const refresh = (path: Path, request: Request.Request): AnyExit => {
   if (path.l2?.pending.has(request.key) === true) Request.count(request, "bypassed")
-  const isStored = !request.isFaulted && !isNeverStored(path, request.options)
-  return rebuild(path, request, isStored ? "replace" : "leaseless")
+  return rebuild(path, request, isNeverStored(path, request.options) ? "leaseless" : "replace")
 }
 
 const rebuild = (
@@ -142,7 +141,7 @@ const rebuild = (
   intent: "read" | "replace" | "leaseless"
 ): AnyExit => {
   Request.count(request, "misses")
-  return fly(path, request, intent, undefined, travel)
+  return fly(path, request, intent, "", travel)
 }
 
 /** The reply resumes each reader with its next step, taken in its own fiber. */

@@ -15,8 +15,8 @@ export interface Entry {
   /** How long the creator took, capped (`policy/xfetch.ts`). */
   readonly delta: number
   readonly version: number
-  /** The header it was read or stored with in L2: its identity there. */
-  readonly header: string | undefined
+  /** The header it was read or stored with in L2: its identity there; empty without L2. */
+  readonly header: string
   /** The schema that last vouched for the value. */
   schema: Schema.Schema<any, any> | undefined
 }

@@ -17,11 +17,12 @@ export const publishMetrics = (
 ): Effect.Effect<void, never, Scope.Scope> => {
   const publishers = new Map<string, () => void>()
   const publish = () => {
-    for (const [region, tally] of path.tallies) {
-      let added = publishers.get(region)
+    for (const [start, tally] of path.tallies) {
+      let added = publishers.get(start)
       if (added === undefined) {
-        added = publisher(tally, { cache: path.name, backend, ...(region !== "" && { region }) })
-        publishers.set(region, added)
+        const region = start === "" ? {} : { region: start.slice(0, -1) }
+        added = publisher(tally, { cache: path.name, backend, ...region })
+        publishers.set(start, added)
       }
       added()
     }

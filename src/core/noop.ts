@@ -11,9 +11,9 @@ import type { Service } from "./service.js"
 
 export const make: Effect.Effect<Service> = Effect.map(DateTime.now, (since) => {
   const tallies = new Map<string, Tally>()
-  const tallyOf = ({ name }: Region): Tally => {
-    const tally = tallies.get(name) ?? emptyTally()
-    tallies.set(name, tally)
+  const tallyOf = ({ start }: Region): Tally => {
+    const tally = tallies.get(start) ?? emptyTally()
+    tallies.set(start, tally)
     return tally
   }
   return {

@@ -66,10 +66,10 @@ export const fullKey = (of: { readonly prefix: string }, key: string): string =>
   valueKey(of.prefix, key)
 
 export const tallyOf = (path: Path, region: Region): Tally => {
-  let tally = path.tallies.get(region.name)
+  let tally = path.tallies.get(region.start)
   if (tally === undefined) {
     tally = emptyTally()
-    path.tallies.set(region.name, tally)
+    path.tallies.set(region.start, tally)
   }
   return tally
 }

@@ -50,7 +50,7 @@ export interface Rebuild {
   readonly key: string
   readonly intent: LeaseRequest["intent"] | "leaseless"
   /** With the intent `refresh`: the header of the entry that was seen. */
-  readonly seen: string | undefined
+  readonly seen: string
   /** Nobody waits for it, so nobody's leaving ends it. */
   readonly isBackground: boolean
   /** The flight in whose creator it was opened. */

@@ -105,7 +105,7 @@ const commit = (
             path.events.emit({ _tag: "fencedWrite", key: rebuild.key })
             return unstored
           }
-          const header = Envelope.headerText(stored)
+          const header = Envelope.headerText(stored) as string
           // A read that is on its way may bring what this has replaced.
           l2.gather.voidReads((other) => other === rebuild.key)
           fillL1(path, rebuild.key, { ...entry, header }, rebuild.isVoided)

@@ -7,6 +7,7 @@ import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
 import {
@@ -20,6 +21,7 @@ import {
 import { accepts } from "../../src/core/codec.js"
 import * as Log from "../../src/core/log.js"
 import { closesCycle } from "../../src/core/nesting.js"
+import { Waiters } from "../../src/core/waiting.js"
 import { millis } from "../../src/core/option.js"
 import type { Rebuild } from "../../src/core/rebuild.js"
 import { advance, load, makeRow, settleDown, startProcess, startServer } from "../protocol/world.js"
@@ -169,6 +171,53 @@ describe("a caller whose read failed", () => {
   )
 })
 
+describe("those who listen for one key", () => {
+  it.effect("are told alike, and one that closes leaves the others", () =>
+    Effect.gen(function* () {
+      const waiters = new Waiters()
+      const [one, other] = [waiters.listen("k"), waiters.listen("k")]
+      one.close()
+      const waiting = yield* Effect.fork(other.untilEnded("token", 60_000))
+      yield* settleDown
+      waiters.hear({ _tag: "Push", key: "k", token: "token", reason: "ended" })
+      yield* waiting
+      other.close()
+      expect(waiters.size).toBe(0)
+    })
+  )
+})
+
+describe("a reader of an entry that could be refreshed early", () => {
+  it.effect("leaves it at that when chance says so", () =>
+    Effect.gen(function* () {
+      const row = makeRow()
+      const lookup = Cache.getOrCreate("k", Effect.delay(load(row), "1 second"), {
+        ttl: "1 minute"
+      })
+      const first = yield* Effect.fork(lookup)
+      yield* advance("1 second")
+      yield* first
+      yield* advance("59 seconds")
+      expect(yield* Effect.withRandomFixed(lookup, [0])).toBe(1)
+      yield* settleDown
+      expect(row.reads).toBe(1)
+    }).pipe(Effect.provide(MemoryCache.layer()))
+  )
+})
+
+describe("a closed cache", () => {
+  it.effect("interrupts who reads from it", () =>
+    Effect.gen(function* () {
+      const scope = yield* Scope.make()
+      const backend = yield* MemoryBackend.make()
+      const context = yield* Layer.buildWithScope(Cache.fromBackend(backend), scope)
+      yield* Scope.close(scope, Exit.void)
+      const exit = yield* Effect.exit(Effect.provide(Cache.get("k"), context))
+      expect(Exit.isInterrupted(exit)).toBe(true)
+    })
+  )
+})
+
 describe("what is pending", () => {
   it.scoped("for one region touches no other, and goes before a set within it", () =>
     Effect.gen(function* () {
@@ -257,17 +306,23 @@ describe("readers of one tick", () => {
     Effect.gen(function* () {
       const server = yield* MemoryBackend.make()
       const there = yield* startProcess(server)
-      yield* there.run(Cache.set("k", "7"))
+      yield* there.run(Cache.set("r:k", "7"))
+      const region = CacheRegion.make({ name: "r", value: Schema.NumberFromString })
       const here = yield* startProcess(server)
       const values = yield* Effect.all(
         [
-          here.run(Cache.getOrCreate("k", Effect.succeed("new"))),
-          here.run(Cache.getOrCreate("k", Effect.succeed(0), { schema: Schema.NumberFromString })),
-          here.run(Cache.getOrCreate("k", Effect.succeed(0), { schema: Schema.NumberFromString }))
+          here.run(Cache.getOrCreate("r:k", Effect.succeed("new"))),
+          here.run(
+            Cache.getOrCreate("r:k", Effect.succeed(0), { schema: Schema.NumberFromString })
+          ),
+          here.run(
+            Cache.getOrCreate("r:k", Effect.succeed(0), { schema: Schema.NumberFromString })
+          ),
+          here.run(region.getOrCreate("k", Effect.succeed(0)))
         ],
         { concurrency: "unbounded" }
       )
-      expect(values).toEqual(["7", 7, 7])
+      expect(values).toEqual(["7", 7, 7, 7])
       expect(yield* here.sent).toEqual(["getMany"])
     })
   )

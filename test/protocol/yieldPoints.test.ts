@@ -22,7 +22,8 @@ import { Simulation } from "./simulation.js"
 const yieldingAt = (
   simulation: Simulation,
   step: number,
-  onPoint: () => void
+  onPoint: () => void,
+  isCounting: () => boolean = () => true
 ): Scheduler.Scheduler & { readonly isReached: () => boolean } => {
   let steps = 0
   let isAtPoint = false
@@ -30,7 +31,7 @@ const yieldingAt = (
   return {
     isReached: () => hasReached,
     shouldYield: () => {
-      if (hasReached || ++steps !== step) return false
+      if (hasReached || !isCounting() || ++steps !== step) return false
       hasReached = isAtPoint = true
       return 0
     },
@@ -237,6 +238,42 @@ for (const tiers of ["memory", "shared"] as const) {
         expectNothingLeft()
         return true
       })
+      expect(steps).toBeGreaterThan(5)
+    })
+
+    // The first caller is the last to leave. At each of its yields on the way out,
+    // before and after it has cleared the slot, another comes.
+    it("that comes while the last one leaves joins in time, or makes a run of its own", async () => {
+      const served: Array<boolean> = []
+      const steps = await forEachStep((step) => {
+        const { expectNothingLeft, lookup, simulation } = start(tiers, step)
+        let isLeaving = false
+        let newcomer: Fiber.RuntimeFiber<string> | undefined
+        const scheduler = yieldingAt(
+          simulation,
+          step,
+          () => {
+            newcomer = lookup(0)
+          },
+          () => isLeaving
+        )
+        const first = lookup(0, Effect.never, scheduler)
+        simulation.drain()
+        isLeaving = true
+        interrupt(first)
+        simulation.drain()
+        simulation.advance(2_000)
+        if (!scheduler.isReached()) return false
+        // In time to join, it waits for the first caller's creator, which does not
+        // end; a moment later, that is being ended, and it makes a run of its own.
+        const exit = newcomer!.unsafePoll()
+        if (exit === null) interrupt(newcomer!)
+        else expect(exit, `step ${step}`).toEqual(Exit.succeed("value"))
+        served.push(exit !== null)
+        expectNothingLeft()
+        return true
+      })
+      expect(new Set(served)).toEqual(new Set([false, true]))
       expect(steps).toBeGreaterThan(5)
     })
 
