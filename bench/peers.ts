@@ -1,6 +1,6 @@
 /**
- * Who is compared, and how each is set up: 10,000 entries that live an hour,
- * values kept by reference, counting as it is by default.
+ * Who is compared, and how each is set up: 10,000 entries that live an hour, and
+ * all else as it comes.
  */
 import { BentoCache, bentostore } from "bentocache"
 import { memoryDriver } from "bentocache/drivers/memory"
@@ -13,6 +13,7 @@ import { LRUCache } from "lru-cache"
 export const ours = "effect-larder"
 export const effects = "Effect Cache"
 export const bentos = "bentocache"
+export const bentosByReference = "bentocache, by reference"
 export const mapGet = "Map.get"
 export const lruGet = "lru-cache get"
 export const lruFetch = "lru-cache fetch"
@@ -37,12 +38,12 @@ export const makeLru = (
 ): LRUCache<string, number> =>
   new LRUCache<string, number>({ max: capacity, ttl, fetchMethod: (key) => fetch(key) })
 
-/** By default it would store JSON, which the others are spared. */
-export const makeBento = () =>
+/** As it comes, it stores JSON; with `serialize: false` references, as all others do. */
+export const makeBento = ({ serialize = true } = {}) =>
   new BentoCache({
     default: "memory",
     ttl,
     stores: {
-      memory: bentostore().useL1Layer(memoryDriver({ maxItems: capacity, serialize: false }))
+      memory: bentostore().useL1Layer(memoryDriver({ maxItems: capacity, serialize }))
     }
   })

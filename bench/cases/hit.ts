@@ -16,6 +16,7 @@ export const hit: Case = async (isQuick) => {
   const runtime = Peers.makeRuntime()
   const effectCache = await Peers.makeEffectCache((key) => Effect.sync(() => valueOf(key)))
   const bento = Peers.makeBento()
+  const byReference = Peers.makeBento({ serialize: false })
   const lru = Peers.makeLru(valueOf)
   const map = new Map(keys.map((key) => [key, valueOf(key)]))
   for (const key of keys) lru.set(key, valueOf(key))
@@ -40,6 +41,11 @@ export const hit: Case = async (isQuick) => {
       ops: 10_000,
       turn: promised((key) => bento.getOrSet({ key, factory: () => valueOf(key) }))
     },
+    {
+      name: Peers.bentosByReference,
+      ops: 10_000,
+      turn: promised((key) => byReference.getOrSet({ key, factory: () => valueOf(key) }))
+    },
     { name: Peers.lruFetch, turn: promised((key) => lru.fetch(key)) },
     { name: Peers.lruGet, turn: plain((key) => lru.get(key)) },
     { name: Peers.mapGet, turn: plain((key) => map.get(key)) }
@@ -50,6 +56,7 @@ export const hit: Case = async (isQuick) => {
   const { hits, loads } = await runtime.runPromise(Cache.counters)
   await runtime.dispose()
   await bento.disconnectAll()
+  await byReference.disconnectAll()
   return report(title, turns, [
     atMost(turns, Peers.effects, 0.4),
     timesAsFast(turns, Peers.bentos, 12),

@@ -30,8 +30,8 @@ export interface Read {
   isVoided: boolean
   /** How many writes and pushes this process knew of when the reply came. */
   overtakes: number
-  /** What it brought, as first decoded: those who gathered share it. */
-  decoded: Decoded | undefined
+  /** What it brought, once for each way of reading it: those who gathered share it. */
+  readonly decoded: Array<Decoded>
 }
 
 export type Reply =
@@ -72,7 +72,7 @@ export class Gather {
       resumptions: [resume],
       isVoided: false,
       overtakes: 0,
-      decoded: undefined
+      decoded: []
     })
     return false
   }

@@ -21,7 +21,7 @@ import { decode, type Decoded } from "./codec.js"
 import { fly, flyBehind } from "./flight.js"
 import type { Read, Reply } from "./gather.js"
 import type { Entry } from "./l1.js"
-import { isNeverStored, type L2, type Path, tallyOf, tick } from "./path.js"
+import { isNeverStored, isPending, type L2, type Path, tallyOf, tick } from "./path.js"
 import { readable } from "./readable.js"
 import * as Request from "./request.js"
 import { fromL2 } from "./entry.js"
@@ -73,7 +73,7 @@ const travel = (path: Path, request: Request.Request): AnyExit =>
       if (served !== undefined) return served
     }
     if (path.l2 === undefined) return rebuild(path, request, "read")
-    if (path.l2.pending.has(request.key)) {
+    if (isPending(path, request.key)) {
       Request.count(request, "bypassed")
       return rebuild(path, request, "leaseless")
     }
@@ -131,7 +131,7 @@ const refreshEarly = (path: Path, request: Request.Request, entry: Entry): AnyEx
 
 /** Skips the reading. */
 const refresh = (path: Path, request: Request.Request): AnyExit => {
-  if (path.l2?.pending.has(request.key) === true) Request.count(request, "bypassed")
+  if (isPending(path, request.key)) Request.count(request, "bypassed")
   return rebuild(path, request, isNeverStored(path, request.options) ? "leaseless" : "replace")
 }
 
@@ -192,11 +192,12 @@ const decodeOnce = (
   stored: Extract<Reply, { _tag: "Stored" }>["stored"] & {},
   { options, region }: Request.Request
 ): Effect.Effect<Decoded> => {
-  const { decoded } = read
-  const isAlike =
-    decoded !== undefined && decoded.schema === options.schema && decoded.region === region
-  if (isAlike) return Effect.succeed(decoded)
-  return Effect.tap(decode(stored, options.schema, region), (fresh) => {
-    read.decoded = fresh
-  })
+  const known = read.decoded.find(
+    (decoded) => decoded.schema === options.schema && decoded.region === region
+  )
+  return known !== undefined
+    ? Effect.succeed(known)
+    : Effect.tap(decode(stored, options.schema, region), (fresh) => {
+        read.decoded.push(fresh)
+      })
 }

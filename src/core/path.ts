@@ -65,6 +65,10 @@ export const tick = (path: Path): number => ++path.lastTick
 export const fullKey = (of: { readonly prefix: string }, key: string): string =>
   valueKey(of.prefix, key)
 
+/** Is there an invalidation of the key that the server has not confirmed? */
+export const isPending = ({ l2 }: Path, key: string): boolean =>
+  l2 !== undefined && l2.pending.has(key)
+
 export const tallyOf = (path: Path, region: Region): Tally => {
   let tally = path.tallies.get(region.start)
   if (tally === undefined) {
