@@ -38,12 +38,12 @@ export const hit: Case = async (isQuick) => {
     { name: Peers.bareEffect, turn: inFiber((key) => Effect.sync(() => lru.get(key) ?? NaN)) },
     {
       name: Peers.bentos,
-      ops: 10_000,
+      ops: 5_000,
       turn: promised((key) => bento.getOrSet({ key, factory: () => valueOf(key) }))
     },
     {
       name: Peers.bentosByReference,
-      ops: 10_000,
+      ops: 5_000,
       turn: promised((key) => byReference.getOrSet({ key, factory: () => valueOf(key) }))
     },
     { name: Peers.lruFetch, turn: promised((key) => lru.fetch(key)) },

@@ -66,7 +66,7 @@ export const stampede: Case = async (isQuick) => {
   const turns = await interleave(
     title,
     peers,
-    isQuick ? { warmups: 3, rounds: 8 } : { warmups: 5, rounds: 30 }
+    isQuick ? { warmups: 2, rounds: 6 } : { warmups: 5, rounds: 30 }
   )
   const { coalesced, loads } = await runtime.runPromise(Cache.counters)
   await runtime.dispose()

@@ -148,7 +148,7 @@ const rebuild = (
 const readL2 = (path: Path, l2: L2, request: Request.Request): AnyExit =>
   Effect.async<any, any>((resume) => {
     const isCoalesced = l2.gather.read(request.key, request.fiber, (reply) =>
-      resume(afterRead(path, l2, request, reply))
+      resume(Effect.suspend(() => afterRead(path, l2, request, reply)))
     )
     if (isCoalesced) Request.countCoalesced(request)
   })
@@ -165,7 +165,7 @@ const afterRead = (path: Path, l2: L2, request: Request.Request, reply: Reply): 
       )
     case "Stored": {
       const { read, stored } = reply
-      if (stored === undefined) return Effect.suspend(() => rebuild(path, request, "read"))
+      if (stored === undefined) return rebuild(path, request, "read")
       return Effect.flatMap(decodeOnce(read, stored, request), (decoded) =>
         Effect.withFiberRuntime((fiber) => {
           const now = unsafeNow(fiber)

@@ -171,6 +171,17 @@ describe("a caller whose read failed", () => {
   )
 })
 
+describe("a refresh with a ttl of zero", () => {
+  it.scoped("asks the server nothing", () =>
+    Effect.gen(function* () {
+      const here = yield* startProcess(yield* startServer())
+      const lookup = Cache.getOrCreate("k", Effect.succeed(1), { refresh: true, ttl: 0 })
+      expect(yield* here.run(lookup)).toBe(1)
+      expect(yield* here.sent).toEqual([])
+    })
+  )
+})
+
 describe("those who listen for one key", () => {
   it.effect("are told alike, and one that closes leaves the others", () =>
     Effect.gen(function* () {
