@@ -5,7 +5,9 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
+import * as Layer from "effect/Layer"
 import { Cache } from "effect-larder"
+import { ControlledBackend } from "effect-larder/testing"
 import { advance, heldLoad, load, makeRow, settleDown, startProcess, startServer } from "./world.js"
 
 describe("the lease", () => {
@@ -137,6 +139,37 @@ describe("the lease", () => {
       expect(yield* a).toBe(1)
       expect(yield* here.sent).not.toContain("commit")
       expect(yield* there.run(Cache.get("k"))).toEqual(Option.none())
+    })
+  )
+
+  // The mutation: an unknown reply is taken for a grant. It must be seen to break
+  // what the test above holds.
+  it.scoped("committing after an unknown grant would bring back what was invalidated", () =>
+    Effect.gen(function* () {
+      const row = makeRow()
+      const server = yield* startServer()
+      const there = yield* startProcess(server)
+      const controlled = yield* ControlledBackend.make(server)
+      const { backend } = controlled
+      const context = yield* Layer.build(
+        Cache.fromBackend({
+          ...backend,
+          lease: (key, request) =>
+            Effect.orElseSucceed(backend.lease(key, request), () => ({ _tag: "Granted" as const }))
+        })
+      )
+      yield* controlled.hold("lease")
+      const { begun, create, open } = yield* heldLoad(row)
+      const a = yield* Effect.fork(Effect.provide(Cache.getOrCreate("k", create), context))
+      const request = yield* controlled.next("lease")
+      yield* request.lose
+      yield* begun
+      row.value = 2
+      yield* there.run(Cache.invalidate("k"))
+      yield* request.execute
+      yield* open
+      yield* a
+      expect(yield* there.run(Cache.get("k"))).toEqual(Option.some(1))
     })
   )
 
