@@ -26,10 +26,7 @@ export class L1 {
   /** While false, L1 neither serves nor fills (L2's pushes go unheard). */
   isServing = true
 
-  constructor(
-    readonly capacity: number,
-    onEvict: () => void
-  ) {
+  constructor(capacity: number, onEvict: () => void) {
     this.entries = new LRUCache({
       max: capacity,
       dispose: (_entry, _key, reason) => {
