@@ -34,10 +34,10 @@ const drivers: Readonly<Record<Place, ReadonlyArray<string> | "any">> = {
   root: "any",
   face: [],
   testing: [],
-  core: ["lru-cache"],
+  core: [],
   policy: [],
   port: [],
-  memory: ["lru-cache"],
+  memory: [],
   redis: ["ioredis", "node:"],
   memcached: ["node:"],
   sqlite: ["@effect/sql", "@effect/sql-sqlite-node", "node:"],
@@ -277,7 +277,7 @@ describe("the sources", () => {
     const drivers = [...packagesLoadedBy(entry, sources)].filter(
       (name) => !name.startsWith("node:")
     )
-    expect(["effect", "lru-cache"]).toEqual(expect.arrayContaining(drivers))
+    expect(drivers).toEqual(["effect"])
   })
 })
 
@@ -467,7 +467,6 @@ describe("the checker", () => {
     ["a root importing everything", "src/redis.ts", `export * from "./redis/backend.js"`],
     ["settings loading an entry", "src/Settings.ts", `export const f = () => import("./index.js")`],
     ["a face importing the core", "src/Region.ts", `import { flight } from "./core/flight.js"`],
-    ["the core importing lru-cache", "src/core/a.ts", `import { LRUCache } from "lru-cache"`],
     ["an adapter importing its driver", "src/redis/a.ts", `import { Redis } from "ioredis"`],
     ["an adapter importing policy", "src/redis/a.ts", `import "../policy/lease.js"`],
     ["the test kit importing memory", "src/testing/a.ts", `import "../memory/backend.js"`],

@@ -2,7 +2,8 @@
 import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import type * as Option from "effect/Option"
+import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
 import type * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
@@ -69,15 +70,22 @@ export interface Accessors<C> {
 const noOptions: LookupOptions<any> = {}
 
 export const accessors = <C>(tag: Context.Tag<C, Service>): Accessors<C> => {
-  // One node: a hit has no room for `flatMap` over the tag.
+  /*
+   * A hit's price is counted in nodes and allocations. So this is one node, not
+   * `flatMap` over the tag; `suspend`, since `withFiberRuntime` makes a status
+   * for a callback that wants none; and one look into the context's map.
+   */
   const lookup = (
     key: string,
     create: Effect.Effect<any, any, any>,
     options: LookupOptions<any> = noOptions
   ): Effect.Effect<any, any, any> =>
-    Effect.withFiberRuntime((fiber) =>
-      Context.unsafeGet(fiber.currentContext, tag).lookup(fiber, whole, key, create, options)
-    )
+    Effect.suspend(() => {
+      const fiber = Option.getOrThrow(Fiber.getCurrentFiber())
+      const context = fiber.currentContext
+      const cache: Service = context.unsafeMap.get(tag.key) ?? Context.unsafeGet(context, tag)
+      return cache.lookup(fiber, whole, key, create, options)
+    })
   return {
     getOrCreate: lookup,
     cached: (key: string, options?: LookupOptions<any>) => (create: Effect.Effect<any, any, any>) =>

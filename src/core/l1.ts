@@ -1,7 +1,7 @@
-/** L1: decoded entries in this process, the least recently used evicted first. */
+/** L1: decoded entries in this process, as many as its capacity allows. */
 import type * as Exit from "effect/Exit"
 import type * as Schema from "effect/Schema"
-import { LRUCache } from "lru-cache"
+import { Sieve } from "./sieve.js"
 
 /**
  * A value, or a cached failure, as this process hands it out. Times are
@@ -22,17 +22,12 @@ export interface Entry {
 }
 
 export class L1 {
-  readonly entries: LRUCache<string, Entry>
+  readonly entries: Sieve<Entry>
   /** While false, L1 neither serves nor fills (L2's pushes go unheard). */
   isServing = true
 
   constructor(capacity: number, onEvict: () => void) {
-    this.entries = new LRUCache({
-      max: capacity,
-      dispose: (_entry, _key, reason) => {
-        if (reason === "evict") onEvict()
-      }
-    })
+    this.entries = new Sieve(capacity, onEvict)
   }
 
   get(key: string): Entry | undefined {
@@ -55,7 +50,7 @@ export class L1 {
   /** Removes all whose key begins with `start`. */
   removeAll(start: string): void {
     if (start === "") return this.entries.clear()
-    for (const key of [...this.entries.keys()]) {
+    for (const [key] of this.entries.entries()) {
       if (key.startsWith(start)) this.entries.delete(key)
     }
   }

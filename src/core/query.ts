@@ -102,7 +102,7 @@ export const keys = (path: Path, pattern: string): Stream.Stream<string> => {
       ? Stream.unwrap(
           Effect.map(now, (time) =>
             Stream.fromIterable(
-              [...(l1?.entries.entries() ?? [])].flatMap(([key, { staleUntil }]) =>
+              (l1?.entries.entries() ?? []).flatMap(([key, { staleUntil }]) =>
                 time < staleUntil ? [key] : []
               )
             )
