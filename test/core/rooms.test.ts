@@ -369,3 +369,13 @@ describe("events", () => {
     })
   )
 })
+
+describe("the face", () => {
+  it.effect("says which service is missing, where types were talked out of asking", () =>
+    Effect.gen(function* () {
+      const lookup = Cache.getOrCreate("key", Effect.succeed(1)) as Effect.Effect<number>
+      const exit = yield* Effect.exit(lookup)
+      expect(String(exit)).toContain("Service not found: effect-larder/Cache")
+    })
+  )
+})
