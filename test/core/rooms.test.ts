@@ -1,5 +1,6 @@
 /** Rooms of the core, each on its own, where the whole path hardly ever leads. */
 import { describe, expect, it } from "@effect/vitest"
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -374,8 +375,8 @@ describe("the face", () => {
   it.effect("says which service is missing, where types were talked out of asking", () =>
     Effect.gen(function* () {
       const lookup = Cache.getOrCreate("key", Effect.succeed(1)) as Effect.Effect<number>
-      const exit = yield* Effect.exit(lookup)
-      expect(String(exit)).toContain("Service not found: effect-larder/Cache")
+      const cause = yield* Effect.flip(Effect.sandbox(lookup))
+      expect(Cause.pretty(cause)).toContain("Service not found: effect-larder/Cache")
     })
   )
 })
