@@ -8,6 +8,7 @@ export default defineConfig({
     // The package's own name means its sources, as `paths` in tsconfig.json has it.
     alias: [
       { find: /^effect-larder$/, replacement: source("index.ts") },
+      { find: /^effect-larder\/redis$/, replacement: source("redis.ts") },
       { find: /^effect-larder\/testing$/, replacement: source("testing.ts") }
     ]
   },

@@ -14,6 +14,7 @@ import { type CacheOptions, type LeaseOptions, settings } from "./core/settings.
 import type { CacheBackend } from "./port/CacheBackend.js"
 import { SharedCache } from "./SharedCache.js"
 
+export type { CacheCodec } from "./core/codec.js"
 export type { CacheCounters } from "./core/counters.js"
 export type { CacheEvent } from "./core/events.js"
 export type { CacheHealth, CacheStats, EntryInfo } from "./core/service.js"

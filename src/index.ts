@@ -6,6 +6,7 @@
  */
 export {
   Cache,
+  type CacheCodec,
   type CacheCounters,
   type CacheEvent,
   type CacheHealth,

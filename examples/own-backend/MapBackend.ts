@@ -24,7 +24,7 @@ export const make = (): CacheBackend => {
     )
   return {
     name: "map",
-    capabilities: { pushes: false, scan: true, shortestTtl: 0 },
+    capabilities: { pushes: false, scan: true, bytes: true, shortestTtl: 0 },
     serverTime: (monotonic) => monotonic,
     getMany: Effect.forEach((key) => Effect.map(read(key), ({ value }) => value?.stored)),
     lease: step(Lease.lease),

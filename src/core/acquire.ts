@@ -142,7 +142,10 @@ const take = (
   again: Effect.Effect<Acquired>
 ): Effect.Effect<Acquired> =>
   Effect.flatMap(
-    Effect.zip(Effect.interruptible(decode(stored, first.options.schema, first.region)), now),
+    Effect.zip(
+      Effect.interruptible(decode(stored, first.options.schema, first.region, l2.codec)),
+      now
+    ),
     ([decoded, time]) => {
       const entry = fromL2(l2, decoded, time)
       if (entry !== undefined)

@@ -14,21 +14,40 @@ export interface Refusal {
   readonly what: string
 }
 
+/**
+ * Makes bytes of a value and a value of bytes, in the place of JSON: for values
+ * that JSON would lose, for less of them, or for none that others can read. With
+ * a schema it is given what the schema encodes.
+ *
+ * Either may throw: what cannot be encoded is not stored, what cannot be decoded
+ * is a miss. Its bytes come from a shared backend, so `decode` must not trust them.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface CacheCodec {
+  readonly encode: (value: unknown) => Uint8Array
+  readonly decode: (bytes: Uint8Array) => unknown
+}
+
 export interface Payload {
   readonly kind: Envelope.Header["kind"]
-  readonly text: string
+  readonly content: Envelope.Encoded
 }
 
 /** Turns a value into what is stored, or says what JSON would make of it. */
 export const encode = (
   schema: AnySchema | undefined,
   value: unknown,
-  isFailure: boolean
+  isFailure: boolean,
+  codec: CacheCodec | undefined
 ): Effect.Effect<Either.Either<Payload, Refusal>> => {
-  if (schema === undefined) return Effect.sync(() => toJson(value, isFailure))
+  const toPayload = (encoded: unknown) =>
+    codec === undefined ? toJson(encoded, isFailure) : toBytes(codec, encoded, isFailure)
+  if (schema === undefined) return Effect.sync(() => toPayload(value))
   return Effect.suspend(() => Schema.encodeUnknown(schema)(value)).pipe(
     Effect.match({
-      onSuccess: (encoded) => toJson(encoded, isFailure),
+      onSuccess: toPayload,
       onFailure: (error) => refuse(`its schema does not encode it${at(error)}`)
     }),
     Effect.catchAllDefect(() => Effect.succeed(refuse("its schema threw while encoding it")))
@@ -46,11 +65,24 @@ const at = (error: ParseResult.ParseError): string => {
 const toJson = (value: unknown, isFailure: boolean): Either.Either<Payload, Refusal> => {
   const found = unstorable(value)
   if (found !== undefined) return refuse(`JSON would lose ${found.what} at ${found.path}`)
-  if (value === undefined && !isFailure) return Either.right({ kind: "u", text: "" })
+  if (value === undefined && !isFailure) return Either.right({ kind: "u", content: "" })
   // A failure that is `undefined` is still a failure: its absence is the text.
-  const text = value === undefined ? "" : JSON.stringify(value)
-  return Either.right({ kind: isFailure ? "e" : "v", text })
+  const content = value === undefined ? "" : JSON.stringify(value)
+  return Either.right({ kind: isFailure ? "e" : "v", content })
 }
+
+const toBytes = (
+  codec: CacheCodec,
+  value: unknown,
+  isFailure: boolean
+): Either.Either<Payload, Refusal> =>
+  Either.try({
+    try: () => ({
+      kind: isFailure ? ("e" as const) : ("v" as const),
+      content: codec.encode(value)
+    }),
+    catch: () => ({ what: "its codec threw while encoding it" })
+  })
 
 /** What a stored form says to a reader with this schema and version. */
 export interface Decoded {
@@ -67,7 +99,8 @@ export interface Decoded {
 export const decode = (
   stored: Envelope.Encoded,
   schema: AnySchema | undefined,
-  region: Region
+  region: Region,
+  codec: CacheCodec | undefined
 ): Effect.Effect<Decoded> => {
   const envelope = Envelope.decode(stored)
   const result = (exit: Exit.Exit<any, any> | undefined): Decoded => ({
@@ -79,17 +112,16 @@ export const decode = (
   })
   if (envelope === undefined) return Effect.succeed(result(undefined))
   const { header, payload } = envelope
-  if (header.version !== region.version || typeof payload !== "string") {
-    return Effect.succeed(result(undefined))
-  }
+  if (header.version !== region.version) return Effect.succeed(result(undefined))
   if (header.kind === "e" && region.error === undefined) return Effect.succeed(result(undefined))
   const reader = header.kind === "e" ? region.error : schema
-  const json = fromJson(header.kind, payload)
-  if (Either.isLeft(json)) return Effect.succeed(result(undefined))
+  const content =
+    typeof payload === "string" ? fromJson(header.kind, payload) : fromBytes(codec, payload)
+  if (Either.isLeft(content)) return Effect.succeed(result(undefined))
   const wrap = header.kind === "e" ? Exit.fail : Exit.succeed
-  if (reader === undefined) return Effect.succeed(result(wrap(json.right)))
+  if (reader === undefined) return Effect.succeed(result(wrap(content.right)))
   return Effect.match(
-    Effect.sandbox(Effect.suspend(() => Schema.decodeUnknown(reader)(json.right))),
+    Effect.sandbox(Effect.suspend(() => Schema.decodeUnknown(reader)(content.right))),
     {
       onSuccess: (value) => result(wrap(value)),
       onFailure: () => result(undefined)
@@ -101,6 +133,12 @@ const fromJson = (kind: Envelope.Header["kind"], text: string): Either.Either<un
   kind === "u" || (kind === "e" && text === "")
     ? Either.right(undefined)
     : Either.try(() => JSON.parse(text) as unknown)
+
+const fromBytes = (
+  codec: CacheCodec | undefined,
+  bytes: Uint8Array
+): Either.Either<unknown, unknown> =>
+  codec === undefined ? Either.left("no codec") : Either.try(() => codec.decode(bytes))
 
 /** Does the schema vouch for a value that is here already, and was never encoded? */
 export const accepts = (schema: AnySchema, value: unknown): boolean => {

@@ -81,11 +81,14 @@ export const encodeEntry = (
 ): Effect.Effect<Option.Option<Payload>> => {
   const isFailure = Exit.isFailure(entry.exit)
   const schema = isFailure ? request.region.error : request.options.schema
-  return Effect.flatMap(encode(schema, contentOf(entry.exit), isFailure), (encoded) => {
-    if (Either.isRight(encoded)) return Effect.succeed(Option.some(encoded.right))
-    request.tally.encodeErrors++
-    return Effect.as(path.log.refused(request.key, encoded.left.what), Option.none())
-  })
+  return Effect.flatMap(
+    encode(schema, contentOf(entry.exit), isFailure, path.l2?.codec),
+    (encoded) => {
+      if (Either.isRight(encoded)) return Effect.succeed(Option.some(encoded.right))
+      request.tally.encodeErrors++
+      return Effect.as(path.log.refused(request.key, encoded.left.what), Option.none())
+    }
+  )
 }
 
 /** Stored form and life of an entry in L2, in the server's time. */
@@ -98,7 +101,7 @@ export const toL2 = (
   const offset = l2.backend.serverTime(now) - now
   const stored = Envelope.encode(
     {
-      codec: "j",
+      codec: typeof payload.content === "string" ? "j" : "b",
       kind: payload.kind,
       createdAt: entry.createdAt + offset,
       expiresAt: entry.expiresAt + offset,
@@ -108,7 +111,7 @@ export const toL2 = (
       version: entry.version,
       stamp: l2.nextToken()
     },
-    payload.text
+    payload.content
   )
   const keepFor = Math.max(Math.ceil(entry.staleUntil - now), l2.backend.capabilities.shortestTtl)
   return { stored, keepFor }

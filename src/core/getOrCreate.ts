@@ -15,6 +15,7 @@
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import * as Random from "effect/Random"
+import type { Encoded } from "../policy/envelope.js"
 import { servableStaleUntil } from "../policy/freshness.js"
 import { isEarlyRefreshDue, isEarlyRefreshPossible } from "../policy/xfetch.js"
 import { decode, type Decoded } from "./codec.js"
@@ -166,7 +167,7 @@ const afterRead = (path: Path, l2: L2, request: Request.Request, reply: Reply): 
     case "Stored": {
       const { read, stored } = reply
       if (stored === undefined) return rebuild(path, request, "read")
-      return Effect.flatMap(decodeOnce(read, stored, request), (decoded) =>
+      return Effect.flatMap(decodeOnce(read, stored, request, l2), (decoded) =>
         Effect.withFiberRuntime((fiber) => {
           const now = unsafeNow(fiber)
           const entry = fromL2(l2, decoded, now)
@@ -189,15 +190,16 @@ const afterRead = (path: Path, l2: L2, request: Request.Request, reply: Reply): 
 /** Those who gathered share what was decoded, if they read it alike. */
 const decodeOnce = (
   read: Read,
-  stored: Extract<Reply, { _tag: "Stored" }>["stored"] & {},
-  { options, region }: Request.Request
+  stored: Encoded,
+  { options, region }: Request.Request,
+  { codec }: L2
 ): Effect.Effect<Decoded> => {
   const known = read.decoded.find(
     (decoded) => decoded.schema === options.schema && decoded.region === region
   )
   return known !== undefined
     ? Effect.succeed(known)
-    : Effect.tap(decode(stored, options.schema, region), (fresh) => {
+    : Effect.tap(decode(stored, options.schema, region, codec), (fresh) => {
         read.decoded.push(fresh)
       })
 }

@@ -45,6 +45,7 @@ export const make = (
     const backend = guarded(unguarded)
     return {
       backend,
+      codec: settings.codec,
       gather: new Gather(
         backend,
         (key) => fullKey(settings, key),

@@ -4,6 +4,7 @@ import type * as Scope from "effect/Scope"
 import { millis } from "./option.js"
 import { valueKey } from "../policy/keys.js"
 import type { CacheBackend } from "../port/CacheBackend.js"
+import type { CacheCodec } from "./codec.js"
 import { emptyTally, type Tally } from "./counters.js"
 import type { Events } from "./events.js"
 import type { Gather } from "./gather.js"
@@ -33,6 +34,8 @@ export type OnLoad = (load: {
 /** The tier that processes share, with what this process keeps on its account. */
 export interface L2 {
   readonly backend: CacheBackend
+  /** In the place of JSON. */
+  readonly codec: CacheCodec | undefined
   readonly gather: Gather
   readonly pending: Pending
   readonly waiters: Waiters

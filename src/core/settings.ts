@@ -1,6 +1,7 @@
 /** Settings of a cache: checked and turned into plain numbers once, when its layer is built. */
 import type * as Duration from "effect/Duration"
 import { millis, wrong } from "./option.js"
+import type { CacheCodec } from "./codec.js"
 import { isPrefix } from "../policy/keys.js"
 import type { Defaults, OnLoad } from "./path.js"
 
@@ -42,6 +43,8 @@ export interface Settings {
   readonly isStrict: boolean
   readonly defaults: Defaults
   readonly onLoad: OnLoad | undefined
+  /** How L2 stores values; undefined: as JSON. */
+  readonly codec: CacheCodec | undefined
   /** When to send gathered reads; tests hold it. */
   readonly defer: (flush: () => void) => void
 }
@@ -50,6 +53,7 @@ export interface Extra {
   readonly lease?: LeaseOptions | undefined
   readonly strict?: boolean | undefined
   readonly onLoad?: OnLoad | undefined
+  readonly codec?: CacheCodec | undefined
   readonly defer?: ((flush: () => void) => void) | undefined
 }
 
@@ -77,6 +81,7 @@ export const settings = (options: CacheOptions, extra: Extra = {}): Settings => 
       maxHold: millis("lease.maxHold", extra.lease?.maxHold, 300_000)
     },
     onLoad: extra.onLoad,
+    codec: extra.codec,
     defer: extra.defer ?? queueMicrotask
   }
 }

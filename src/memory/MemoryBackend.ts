@@ -114,7 +114,7 @@ export const make = (options: MemoryBackendOptions = {}): Effect.Effect<CacheBac
 
     return {
       name: "memory",
-      capabilities: { pushes, scan: true, shortestTtl: 0 },
+      capabilities: { pushes, scan: true, bytes: true, shortestTtl: 0 },
       serverTime: (monotonic) => monotonic + clockOffset,
       getMany: (keys) =>
         command((now) => keys.map((key) => rules.settle(cells.get(key) ?? {}, now).value?.stored)),

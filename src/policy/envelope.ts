@@ -18,6 +18,7 @@ import {
 
 export {
   type Codec,
+  format,
   type Header,
   headerLength,
   type Kind,

@@ -61,6 +61,8 @@ export interface Capabilities {
   readonly pushes: boolean
   /** `keys` lists and `clear` deletes. Without it, `Cache.clear` warns, and entries live on. */
   readonly scan: boolean
+  /** Values may be bytes. Without it they are text, and a codec of the user's own has no place. */
+  readonly bytes: boolean
   /** The shortest life it can give an entry, in milliseconds. */
   readonly shortestTtl: number
 }

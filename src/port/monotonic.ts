@@ -15,6 +15,10 @@ const platformNow = (): number => performance.now()
 /** The live clock counts from here, in BigInts: to read the platform instead is half the price. */
 const origin = timeOf(live) - platformNow()
 
+/** The same milliseconds, of a clock at hand. */
+export const nowOf = (clock: Clock.Clock): number =>
+  clock === live ? origin + platformNow() : timeOf(clock)
+
 /** Nearly all fibers have the same default services: the clock is looked up in them once. */
 let last: { readonly services: unknown; readonly clock: Clock.Clock } = {
   services: DefaultServices.liveServices,
@@ -29,7 +33,7 @@ let last: { readonly services: unknown; readonly clock: Clock.Clock } = {
 export const unsafeNow = (fiber: Fiber.RuntimeFiber<any, any>): number => {
   const services = fiber.currentDefaultServices
   if (services !== last.services) last = { services, clock: Context.get(services, Clock.Clock) }
-  return last.clock === live ? origin + platformNow() : timeOf(last.clock)
+  return nowOf(last.clock)
 }
 
 export const now: Effect.Effect<number> = Effect.withFiberRuntime((fiber) =>

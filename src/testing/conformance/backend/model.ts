@@ -126,7 +126,8 @@ const make = (
   subject: Subject,
   { isBytes, isStale }: Extract<Operation, { command: "commit" | "set" }>
 ): Effect.Effect<Envelope.Encoded> => {
-  const payload = isBytes ? Uint8Array.of(1, 0, 255) : '"text"'
+  const payload =
+    isBytes && subject.backend.capabilities.bytes ? Uint8Array.of(1, 0, 255) : '"text"'
   return Effect.tap(entry(subject, { payload, expiresIn: isStale ? -ages : ages }), (stored) =>
     Effect.sync(() => model.headers.push(Envelope.headerText(stored) ?? ""))
   )

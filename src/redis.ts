@@ -1,0 +1,14 @@
+/**
+ * Redis, Valkey and Dragonfly: needs `ioredis`, 5 or 6.
+ *
+ * @since 0.1.0
+ */
+export {
+  type ClusterNodes,
+  RedisClient,
+  type RedisClientOptions,
+  RedisUnavailable,
+  type Sentinels
+} from "./redis/RedisClient.js"
+export * as RedisCache from "./redisCache.js"
+export { RedisCacheLive } from "./redisCache.js"

@@ -1,0 +1,207 @@
+/** The port of `port/CacheBackend.ts` over a Redis client. */
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import type { Encoded } from "../policy/envelope.js"
+import type { BackendError, CacheBackend } from "../port/CacheBackend.js"
+import { slotOf } from "../policy/keys.js"
+import { now } from "../port/monotonic.js"
+import {
+  fault,
+  isAnswered,
+  isScriptingRefused,
+  isWrongType,
+  late,
+  send,
+  sendTogether
+} from "./driver.js"
+import type { Link } from "./link.js"
+import { pages, undisturbed } from "./passes.js"
+import type { Service } from "./RedisClient.js"
+import { scripted } from "./scripted.js"
+import type { Done, Steps } from "./steps.js"
+import { pushText } from "./subscriptions.js"
+import { transactional } from "./transactional.js"
+import { channelOf, fromWire, ownerOfLease, type Place, placeOf, toWire } from "./wire.js"
+
+export interface RedisBackendOptions {
+  /** Values are read as bytes: for a codec that is not text. */
+  readonly asBytes?: boolean | undefined
+}
+
+/** How many single-key commands of a pass are under way at a time. */
+const atATime = 64
+
+export const make = (
+  client: Service,
+  { asBytes = false }: RedisBackendOptions = {}
+): CacheBackend => {
+  const byScript = scripted(!client.isCluster, asBytes)
+  const byTransaction = transactional(client.limits.commandTimeout, asBytes)
+
+  const publish = (link: Link, prefix: string, push: string) =>
+    // Whoever misses it polls.
+    Effect.ignore(send(link.sender(), "push", "PUBLISH", [channelOf(prefix), push]))
+
+  /** By script, or without once the server has refused one. */
+  const step = <A>(
+    key: string,
+    run: (steps: Steps, link: Link, place: Place) => Effect.Effect<Done<A>, BackendError>
+  ): Effect.Effect<A, BackendError> =>
+    Effect.suspend(() => {
+      const place = placeOf(key)
+      const link = client.linkOf(place.entry)
+      const viaTransaction = Effect.suspend(() => run(byTransaction, link, place))
+      const done = link.isScriptable
+        ? Effect.catchIf(run(byScript, link, place), isScriptingRefused, () => {
+            link.isScriptable = false
+            return viaTransaction
+          })
+        : viaTransaction
+      return Effect.flatMap(done, ({ push, reply }) =>
+        push === "" ? Effect.succeed(reply) : Effect.as(publish(link, place.prefix, push), reply)
+      )
+    })
+
+  const readOne = (link: Link, wireKey: string): Effect.Effect<Encoded | undefined, BackendError> =>
+    send(link.sender(), "getMany", "GET", [wireKey], asBytes).pipe(
+      Effect.map((found) => (found ?? undefined) as Encoded | undefined),
+      // A stranger's list or hash at our key.
+      Effect.catchIf(isWrongType, () => Effect.succeed(undefined))
+    )
+
+  const readTogether = (
+    link: Link,
+    wireKeys: ReadonlyArray<string>
+  ): Effect.Effect<ReadonlyArray<Encoded | undefined>, BackendError> =>
+    wireKeys.length === 1
+      ? Effect.map(readOne(link, wireKeys[0] ?? ""), (found) => [found])
+      : Effect.map(send(link.sender(), "getMany", "MGET", wireKeys, asBytes), (found) =>
+          (found as ReadonlyArray<Encoded | null>).map((it) => it ?? undefined)
+        )
+
+  /** By connection, and on a cluster by slot: MGET takes keys of one alone. */
+  const readApart = (wireKeys: ReadonlyArray<string>) => {
+    const found = Array.from<Encoded | undefined>({ length: wireKeys.length })
+    const groups = new Map<Link | number, { readonly link: Link; readonly at: Array<number> }>()
+    wireKeys.forEach((wireKey, index) => {
+      const link = client.linkOf(wireKey)
+      const group = client.isCluster ? slotOf(wireKey) : link
+      const known = groups.get(group)
+      if (known === undefined) groups.set(group, { link, at: [index] })
+      else known.at.push(index)
+    })
+    return Effect.as(
+      Effect.forEach(
+        [...groups.values()],
+        ({ at, link }) =>
+          Effect.map(
+            readTogether(
+              link,
+              at.map((index) => wireKeys[index] ?? "")
+            ),
+            (replies) => {
+              at.forEach((index, nth) => {
+                found[index] = replies[nth]
+              })
+            }
+          ),
+        { concurrency: "unbounded", discard: true }
+      ),
+      found
+    )
+  }
+
+  const [main] = client.links
+  const isOneServer = client.links.length === 1 && !client.isCluster
+
+  const getMany: CacheBackend["getMany"] = (keys) =>
+    Effect.suspend(() => {
+      if (keys.length === 0) return Effect.succeed([])
+      const wireKeys = keys.map(toWire)
+      return isOneServer ? readTogether(main, wireKeys) : readApart(wireKeys)
+    })
+
+  const set: CacheBackend["set"] = (key, stored, keepFor) =>
+    Effect.flatMap(now, (time) => {
+      const wireKey = toWire(key)
+      const link = client.linkOf(wireKey)
+      const deadline = link.clockOf(wireKey).at(time) + client.limits.commandTimeout
+      return Effect.flatMap(
+        step(key, (steps, own, place) => steps.set(own, place, stored, keepFor, deadline)),
+        (isInTime) =>
+          isInTime
+            ? Effect.void
+            : Effect.zipRight(Effect.ignore(link.resample(wireKey)), Effect.fail(late("set")))
+      )
+    })
+
+  /** ◆ Leases first: a holder that commits between the passes must find its lease gone. */
+  const clear: CacheBackend["clear"] = (start) => {
+    const wireStart = toWire(start)
+    const prefix = wireStart.slice(0, wireStart.indexOf(":"))
+    const leases = Stream.runForEach(pages(main, "clear", `${prefix}!lease:{`), ({ keys }) => {
+      const owners = keys
+        .map((key) => ownerOfLease(prefix, key))
+        .filter((owner): owner is string => owner?.startsWith(start) === true)
+      return Effect.forEach(
+        owners,
+        (owner) => step(owner, (steps, link, place) => steps.revoke(link, place)),
+        { concurrency: atATime, discard: true }
+      )
+    })
+    const values = Stream.runForEach(pages(main, "clear", wireStart), ({ keys, server }) =>
+      // One key a command: on a cluster a server's keys are of many slots.
+      Effect.flatMap(
+        sendTogether(
+          server,
+          "clear",
+          keys.map((key) => ["UNLINK", key] as const)
+        ),
+        (answers) => {
+          const failed = answers.find((answer) => !isAnswered(answer))
+          return failed === undefined ? Effect.void : Effect.fail(fault("clear", failed.reason))
+        }
+      )
+    )
+    return Effect.zipRight(
+      undisturbed(main, Effect.zipRight(leases, values)),
+      publish(main, prefix, pushText("cleared", "", wireStart))
+    )
+  }
+
+  return {
+    name: "redis",
+    capabilities: { pushes: true, scan: true, bytes: asBytes, shortestTtl: 1 },
+    serverTime: (monotonic) => main.clockOf("").at(monotonic),
+    getMany,
+    lease: (key, request) => step(key, (steps, link, place) => steps.lease(link, place, request)),
+    renew: (key, token, duration) =>
+      step(key, (steps, link, place) => steps.renew(link, place, token, duration)),
+    commit: (key, token, stored, keepFor) =>
+      step(key, (steps, link, place) => steps.commit(link, place, token, stored, keepFor)),
+    release: (key, token) => step(key, (steps, link, place) => steps.release(link, place, token)),
+    set,
+    invalidate: (key) => step(key, (steps, link, place) => steps.invalidate(link, place)),
+    clear,
+    keys: (start) =>
+      Stream.mapConcat(pages(main, "keys", toWire(start)), ({ keys }) => keys.map(fromWire)),
+    holder: (key) =>
+      Effect.suspend(() => {
+        const { lease } = placeOf(key)
+        const to = client.linkOf(lease).sender()
+        return Effect.map(
+          Effect.all([send(to, "holder", "GET", [lease]), send(to, "holder", "PTTL", [lease])], {
+            concurrency: 2
+          }),
+          ([record, remaining]) => {
+            const [token] = String(record ?? "").split(" ")
+            return token !== undefined && token !== "" && Number(remaining) >= 0
+              ? Option.some({ token, remaining: Number(remaining) })
+              : Option.none()
+          }
+        )
+      }),
+    subscribe: client.subscriptions.subscribe
+  }
+}

@@ -1,0 +1,105 @@
+/** The driver, loaded when a layer is built, and what its errors mean. */
+import * as Effect from "effect/Effect"
+import type { Cluster, Redis } from "ioredis"
+import { BackendError } from "../port/CacheBackend.js"
+
+/** What we use of ioredis, 5 or 6. */
+export type Driver = Pick<typeof import("ioredis"), "Redis" | "Cluster">
+
+/** A connection of the driver's own. */
+export type Handle = Redis | Cluster
+
+/** Anything that carries a command: a server, a node, a cluster. */
+export type Sender = Pick<Redis, "call" | "callBuffer">
+
+/** A missing driver is a defect, and says how to install it. */
+export const load: Effect.Effect<Driver> = Effect.orDieWith(
+  Effect.tryPromise(() => import("ioredis")),
+  ({ error }) =>
+    new Error("effect-larder/redis needs the package ioredis: npm install ioredis@5", {
+      cause: error
+    })
+)
+
+export type Argument = string | number | Buffer
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : "unknown")
+
+/**
+ * The driver's error, without the command it hangs on to: its arguments are keys
+ * and values.
+ */
+export const fault = (command: string, error: unknown): BackendError => {
+  const message = messageOf(error).replace(/, with args beginning with:[^]*$/, "")
+  const isReply = error instanceof Error && error.name === "ReplyError"
+  const reason = isReply ? "Refused" : message === "Command timed out" ? "Timeout" : "Unavailable"
+  return new BackendError({ backend: "redis", command, reason, cause: new Error(message) })
+}
+
+export const isNoScript = (error: BackendError): boolean => textOf(error).startsWith("NOSCRIPT")
+
+/** A stranger's list or hash stands where an entry should. */
+export const isWrongType = (error: BackendError): boolean => textOf(error).startsWith("WRONGTYPE")
+
+/** A command came after its deadline, and did nothing. */
+export const late = (command: string): BackendError =>
+  new BackendError({ backend: "redis", command, reason: "Late" })
+
+/** EVAL and EVALSHA are renamed away, or forbidden: by an ACL, by a provider. */
+export const isScriptingRefused = (error: BackendError): boolean =>
+  error.reason === "Refused" &&
+  /unknown command|NOPERM.*'eval(sha)?'|EVAL.*(not allowed|disabled|not supported)/i.test(
+    textOf(error)
+  )
+
+export const isForbidden = (error: BackendError): boolean =>
+  /^(NOPERM|NOAUTH|WRONGPASS)|invalid (username|password)/i.test(textOf(error))
+
+export const noConnection = new Error("There is no connection")
+
+const textOf = ({ cause }: BackendError): string => messageOf(cause)
+
+/**
+ * One command. It has no canceller: what has been sent is out of our hands. The
+ * driver's `commandTimeout` settles it.
+ */
+export const send = (
+  to: Sender | undefined,
+  command: string,
+  name: string,
+  args: ReadonlyArray<Argument>,
+  asBytes = false
+): Effect.Effect<unknown, BackendError> =>
+  Effect.async((resume) => {
+    if (to === undefined) return resume(Effect.fail(fault(command, noConnection)))
+    const sent = asBytes ? to.callBuffer(name, ...args) : to.call(name, ...args)
+    sent.then(
+      (reply) => resume(Effect.succeed(reply)),
+      (error) => resume(Effect.fail(fault(command, error)))
+    )
+  })
+
+export type Call = readonly [name: string, ...args: ReadonlyArray<Argument>]
+
+export type Answer = PromiseSettledResult<unknown>
+
+export const isAnswered = (answer: Answer): answer is PromiseFulfilledResult<unknown> =>
+  answer.status === "fulfilled"
+
+/**
+ * Commands one behind the other, with none of anybody else's between them: all
+ * are written in one synchronous step.
+ */
+export const sendTogether = (
+  to: Sender | undefined,
+  command: string,
+  calls: ReadonlyArray<Call>,
+  asBytes = false
+): Effect.Effect<ReadonlyArray<Answer>, BackendError> =>
+  Effect.async((resume) => {
+    if (to === undefined) return resume(Effect.fail(fault(command, noConnection)))
+    const sent = calls.map(([name, ...args]) =>
+      asBytes ? to.callBuffer(name, ...args) : to.call(name, ...args)
+    )
+    Promise.allSettled(sent).then((answers) => resume(Effect.succeed(answers)))
+  })

@@ -1,0 +1,162 @@
+/**
+ * A connection that counts as ready only when what it is used for is known to
+ * work: it stands, and its server's clock has been sampled.
+ */
+import * as Clock from "effect/Clock"
+import * as Deferred from "effect/Deferred"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Runtime from "effect/Runtime"
+import type * as Scope from "effect/Scope"
+import type { Cluster, Redis } from "ioredis"
+import type { BackendError } from "../port/CacheBackend.js"
+import { slotOf } from "../policy/keys.js"
+import { fault, type Handle, type Sender, send } from "./driver.js"
+import { ServerClock } from "./serverClock.js"
+
+/** Between two samples of a server's clock: what drifts more than that is broken. */
+const sampleEvery = "30 seconds"
+
+export interface Link {
+  /** Where commands go; undefined: nothing is sent now. */
+  readonly sender: () => Sender | undefined
+  /** The server that holds the key, on one connection: for WATCH. */
+  readonly nodeOf: (wireKey: string) => Sender | undefined
+  /** All servers that hold keys. */
+  readonly nodes: () => ReadonlyArray<Sender>
+  readonly clockOf: (wireKey: string) => ServerClock
+  /** Samples the clock of the server that holds the key. */
+  readonly resample: (wireKey: string) => Effect.Effect<void, BackendError>
+  /** Says something else when a connection was lost, or keys have moved to other servers. */
+  readonly epoch: Effect.Effect<string, BackendError>
+  /** Those who WATCH take turns. */
+  readonly turn: Effect.Semaphore
+  /** Does the server run scripts? Taken as given until it refuses one. */
+  isScriptable: boolean
+  /** Ends when it is ready, or with what its first attempt failed of. */
+  readonly firstAttempt: Effect.Effect<void, BackendError>
+}
+
+/** Sockets know nothing of a test's clock. */
+export const inRealTime = Effect.withClock(Clock.make())
+export const realSleep = (duration: Duration.DurationInput): Effect.Effect<void> =>
+  inRealTime(Effect.sleep(duration))
+
+/** What differs between one server and a cluster of them. */
+interface Shape {
+  readonly nodes: () => ReadonlyArray<Redis>
+  readonly nodeOf: (wireKey: string) => Redis | undefined
+  /** Who holds which slots. */
+  readonly layout: Effect.Effect<string, BackendError>
+}
+
+const nameOf = ({ options }: Redis): string => `${options.host}:${options.port}`
+
+const single = (server: Redis): Shape => ({
+  nodes: () => [server],
+  nodeOf: () => server,
+  layout: Effect.succeed("")
+})
+
+const clustered = (cluster: Cluster): Shape => ({
+  nodes: () => cluster.nodes("master"),
+  nodeOf: (wireKey) => {
+    const name = cluster.slots[slotOf(wireKey)]?.[0]
+    return cluster.nodes("master").find((node) => nameOf(node) === name)
+  },
+  layout: Effect.suspend(() =>
+    Effect.map(send(cluster.nodes("master")[0], "clear", "CLUSTER", ["SLOTS"]), (slots) =>
+      JSON.stringify(slots)
+    )
+  )
+})
+
+/** Until the scope closes: connects, and connects again. */
+export const open = (make: () => Handle): Effect.Effect<Link, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const runtime = yield* Effect.runtime<never>()
+    const scope = yield* Effect.scope
+    const first = yield* Deferred.make<void, BackendError>()
+    const handle = yield* Effect.acquireRelease(Effect.sync(make), (it) =>
+      Effect.sync(() => it.disconnect())
+    )
+    const shape = handle.isCluster ? clustered(handle as Cluster) : single(handle as Redis)
+    const clocks = new Map<string, ServerClock>()
+    const main = new ServerClock()
+    let isReady = false
+    let connection = 0
+    let lastError: unknown = new Error("There is no connection")
+
+    // Entries are dated by one clock, also in a cluster; whether a command came
+    // late to a node is decided by that node's own.
+    const sample = Effect.suspend(() => {
+      const [server, ...others] = shape.nodes()
+      if (server === undefined) return Effect.fail(fault("time", lastError))
+      const sampleOther = (node: Redis) => {
+        const clock = new ServerClock()
+        return Effect.map(clock.sample(node), () => clocks.set(nameOf(node), clock))
+      }
+      return Effect.zipRight(
+        Effect.forEach(others, (node) => Effect.ignore(sampleOther(node)), { discard: true }),
+        main.sample(server)
+      )
+    })
+
+    const handshake = (mine: number): Effect.Effect<void> =>
+      Effect.flatMap(Effect.exit(sample), (exit) => {
+        if (mine !== connection) return Effect.void
+        Deferred.unsafeDone(first, exit)
+        isReady = Exit.isSuccess(exit)
+        return isReady
+          ? Effect.void
+          : Effect.zipRight(
+              realSleep("1 second"),
+              Effect.suspend(() => handshake(mine))
+            )
+      })
+
+    handle.on("ready", () => {
+      Runtime.runFork(runtime)(handshake(++connection), { scope })
+    })
+    handle.on("error", (error: unknown) => {
+      lastError = error
+    })
+    handle.on("close", () => {
+      connection++
+      isReady = false
+      Deferred.unsafeDone(first, Exit.fail(fault("connect", lastError)))
+    })
+    handle.connect().catch((error: unknown) => {
+      lastError = error
+    })
+    yield* realSleep(sampleEvery).pipe(
+      Effect.zipRight(Effect.suspend(() => (isReady ? Effect.ignore(sample) : Effect.void))),
+      Effect.forever,
+      Effect.forkScoped
+    )
+
+    const clockOf = (wireKey: string): ServerClock => {
+      const node = handle.isCluster ? shape.nodeOf(wireKey) : undefined
+      return (node && clocks.get(nameOf(node))) ?? main
+    }
+    return {
+      sender: () => (isReady ? handle : undefined),
+      nodeOf: (wireKey) => (isReady ? shape.nodeOf(wireKey) : undefined),
+      nodes: () => (isReady ? shape.nodes() : []),
+      clockOf,
+      resample: (wireKey) =>
+        Effect.suspend(() => {
+          const node = shape.nodeOf(wireKey)
+          return node === undefined ? Effect.void : clockOf(wireKey).sample(node)
+        }),
+      epoch: Effect.suspend(() =>
+        isReady
+          ? Effect.map(shape.layout, (layout) => `${connection} ${layout}`)
+          : Effect.fail(fault("clear", lastError))
+      ),
+      turn: Effect.unsafeMakeSemaphore(1),
+      isScriptable: true,
+      firstAttempt: Deferred.await(first)
+    }
+  })

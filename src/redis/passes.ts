@@ -1,0 +1,73 @@
+/** Going over all keys of a prefix, by SCAN: never KEYS, never FLUSH. */
+import * as Chunk from "effect/Chunk"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import { escapeGlob } from "../policy/glob.js"
+import type { BackendError } from "../port/CacheBackend.js"
+import { fault, send, type Sender } from "./driver.js"
+import type { Link } from "./link.js"
+
+/** How many keys a server looks at in one go. */
+const pageSize = 1_000
+
+/** How often a pass begins anew, because servers or keys changed places, before it gives up. */
+const maxPasses = 5
+
+/** A page of keys, and the server they are on. */
+export interface Page {
+  readonly server: Sender
+  readonly keys: ReadonlyArray<string>
+}
+
+/** The keys that begin with `start`, as sent; a key may come twice. */
+export const pages = (
+  link: Link,
+  command: string,
+  start: string
+): Stream.Stream<Page, BackendError> =>
+  Stream.suspend(() => {
+    const servers = link.nodes()
+    return servers.length === 0
+      ? Stream.fail(fault(command, new Error("There is no connection")))
+      : Stream.flatMap(Stream.fromIterable(servers), (server) => pagesOf(server, command, start))
+  })
+
+const pagesOf = (
+  server: Sender,
+  command: string,
+  start: string
+): Stream.Stream<Page, BackendError> =>
+  Stream.paginateChunkEffect("0", (cursor) =>
+    Effect.map(
+      // A byte count is what Redis's `?` and `[…]` go by, so only the escaped start is asked for.
+      send(server, command, "SCAN", [cursor, "MATCH", `${escapeGlob(start)}*`, "COUNT", pageSize]),
+      (reply) => {
+        const [next, found] = reply as readonly [string, ReadonlyArray<string>]
+        const keys = found.filter((key) => key.startsWith(start))
+        return [
+          Chunk.of({ server, keys }),
+          next === "0" ? Option.none<string>() : Option.some(next)
+        ] as const
+      }
+    )
+  )
+
+/**
+ * Does it all again if, meanwhile, a connection was lost or keys have moved to
+ * another server: what was looked for may have been where nobody looked.
+ */
+export const undisturbed = (
+  link: Link,
+  pass: Effect.Effect<void, BackendError>,
+  passes = 1
+): Effect.Effect<void, BackendError> =>
+  Effect.gen(function* () {
+    const before = yield* link.epoch
+    yield* pass
+    if ((yield* link.epoch) === before) return
+    if (passes >= maxPasses) {
+      return yield* Effect.fail(fault("clear", new Error("The servers keep changing")))
+    }
+    return yield* undisturbed(link, pass, passes + 1)
+  })

@@ -1,0 +1,95 @@
+/** The steps of the port, each a script. */
+import * as Effect from "effect/Effect"
+import type { BackendError } from "../port/CacheBackend.js"
+import type { Encoded } from "../policy/envelope.js"
+import type { LeaseReply, LeaseRequest } from "../policy/lease.js"
+import { type Argument, isNoScript, type Sender, send } from "./driver.js"
+import * as Scripts from "./scripts.js"
+import { bytesOf, type Done, keepText, type Steps } from "./steps.js"
+import { channelOf, type Place } from "./wire.js"
+
+/** NOSCRIPT, a server that has been restarted or flushed, is answered with EVAL. */
+const run = (
+  to: Sender | undefined,
+  { lua, name, sha }: Scripts.Script,
+  { ended, entry, lease }: Place,
+  args: ReadonlyArray<Argument>,
+  asBytes = false
+): Effect.Effect<unknown, BackendError> => {
+  const rest = [3, entry, lease, ended, ...args]
+  return Effect.catchIf(send(to, name, "EVALSHA", [sha, ...rest], asBytes), isNoScript, () =>
+    send(to, name, "EVAL", [lua, ...rest], asBytes)
+  )
+}
+
+const text = (part: unknown): string => String(part)
+
+const isOne = (reply: unknown): boolean => Number(reply) === 1
+
+const leaseReply = (reply: ReadonlyArray<unknown>): LeaseReply => {
+  const [tag, first, second] = reply
+  const ended = (it: unknown) => (text(it) === "" ? {} : { ended: text(it) })
+  switch (text(tag)) {
+    case "value":
+      return { _tag: "Value", stored: first as Encoded }
+    case "granted":
+      return { _tag: "Granted", ...ended(first) }
+    case "held":
+      return { _tag: "Held", token: text(first), ...ended(second) }
+    default:
+      return { _tag: "Declined" }
+  }
+}
+
+/** @param pushesItself on a cluster a push from within a script may not be heard */
+export const scripted = (pushesItself: boolean, asBytes: boolean): Steps => {
+  const step = <A>(
+    to: Sender | undefined,
+    script: Scripts.Script,
+    place: Place,
+    args: ReadonlyArray<Argument>,
+    decode: (reply: unknown) => A,
+    replyAsBytes = false
+  ): Effect.Effect<Done<A>, BackendError> => {
+    const channel = pushesItself ? channelOf(place.prefix) : ""
+    return Effect.map(run(to, script, place, [channel, ...args], replyAsBytes), (answer) => {
+      const [reply, push] = answer as readonly [unknown, unknown]
+      return { reply: decode(reply), push: text(push) }
+    })
+  }
+  const asLease = (reply: unknown) => leaseReply(reply as ReadonlyArray<unknown>)
+  const nothing = () => undefined
+  return {
+    lease: ({ sender }, place, request) => {
+      const [script, ...args] = asked(request)
+      return step(sender(), script, place, args, asLease, asBytes)
+    },
+    renew: ({ sender }, place, token, duration) =>
+      step(sender(), Scripts.renew, place, [token, Math.ceil(duration)], isOne),
+    commit: ({ sender }, place, token, stored, keepFor) =>
+      step(sender(), Scripts.commit, place, [token, bytesOf(stored), keepText(keepFor)], isOne),
+    release: ({ sender }, place, token) => step(sender(), Scripts.release, place, [token], isOne),
+    set: ({ sender }, place, stored, keepFor, deadline) =>
+      step(
+        sender(),
+        Scripts.set,
+        place,
+        [bytesOf(stored), keepText(keepFor), String(deadline)],
+        isOne
+      ),
+    invalidate: ({ sender }, place) => step(sender(), Scripts.invalidate, place, [], isOne),
+    revoke: ({ sender }, place) => step(sender(), Scripts.revoke, place, [], nothing)
+  }
+}
+
+const asked = (request: LeaseRequest): readonly [Scripts.Script, ...ReadonlyArray<Argument>] => {
+  const duration = Math.ceil(request.duration)
+  switch (request.intent) {
+    case "read":
+      return [Scripts.read, request.token, duration, request.reject ?? ""]
+    case "refresh":
+      return [Scripts.refresh, request.token, duration, request.seen]
+    case "replace":
+      return [Scripts.replace, request.token, duration]
+  }
+}

@@ -1,0 +1,40 @@
+/** The atomic steps of the port, as they are done on a server: by scripts or without. */
+import type * as Effect from "effect/Effect"
+import type { BackendError } from "../port/CacheBackend.js"
+import type { Encoded } from "../policy/envelope.js"
+import type { LeaseReply, LeaseRequest } from "../policy/lease.js"
+import type { Link } from "./link.js"
+import type { Place } from "./wire.js"
+
+/** A reply, and the push that is left to be sent; empty: none. */
+export interface Done<A> {
+  readonly reply: A
+  readonly push: string
+}
+
+type Step<Args extends ReadonlyArray<unknown>, A> = (
+  link: Link,
+  place: Place,
+  ...args: Args
+) => Effect.Effect<Done<A>, BackendError>
+
+export interface Steps {
+  readonly lease: Step<[request: LeaseRequest], LeaseReply>
+  readonly renew: Step<[token: string, duration: number], boolean>
+  readonly commit: Step<[token: string, stored: Encoded, keepFor: number], boolean>
+  readonly release: Step<[token: string], boolean>
+  /** False: it came after its deadline, which is server time, and did nothing. */
+  readonly set: Step<[stored: Encoded, keepFor: number, deadline: number], boolean>
+  readonly invalidate: Step<[], boolean>
+  readonly revoke: Step<[], void>
+}
+
+/** A view of the bytes, for a driver that knows Node's own alone. */
+export const bytesOf = (stored: Encoded): string | Buffer =>
+  typeof stored === "string"
+    ? stored
+    : Buffer.from(stored.buffer, stored.byteOffset, stored.byteLength)
+
+/** Redis adds a life to its clock, and refuses what overflows: so long is for good. */
+export const keepText = (keepFor: number): string =>
+  keepFor > Number.MAX_SAFE_INTEGER / 2 ? "" : String(Math.ceil(keepFor))

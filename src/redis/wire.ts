@@ -1,0 +1,63 @@
+/**
+ * Keys as they are sent: what stands at `P:k` on the server, and its bookkeeping.
+ *
+ * A driver sends text as UTF-8, in which a lone surrogate has no form: it would
+ * arrive as U+FFFD, and two keys would be one. So it is sent as a noncharacter
+ * and four hexadecimal digits, and so is the noncharacter itself. All other keys
+ * are sent as they are.
+ */
+import { bookkeepingKey, bookkeepingOwner, userKey } from "../policy/keys.js"
+
+const escape = "\u{10FFFF}"
+const unsendable = /\p{Surrogate}|\u{10FFFF}/u
+const allUnsendable = /\p{Surrogate}|\u{10FFFF}/gu
+const sent = /\u{10FFFF}([0-9a-f]{4})/gu
+
+/** `ffff` is no surrogate, and stands for the noncharacter itself. */
+const codeOf = (it: string): string => (it === escape ? "ffff" : it.charCodeAt(0).toString(16))
+
+export const toWire = (key: string): string =>
+  unsendable.test(key) ? key.replace(allUnsendable, (it) => escape + codeOf(it)) : key
+
+export const fromWire = (key: string): string =>
+  key.includes(escape)
+    ? key.replace(sent, (_, code: string) =>
+        code === "ffff" ? escape : String.fromCharCode(Number.parseInt(code, 16))
+      )
+    : key
+
+/** All that belongs to one key, as it is sent. */
+export interface Place {
+  readonly prefix: string
+  readonly entry: string
+  readonly lease: string
+  readonly ended: string
+}
+
+const prefixOf = (key: string): string => key.slice(0, key.indexOf(":"))
+
+/** @param key a whole key, `P:k` */
+export const placeOf = (key: string): Place => {
+  const entry = toWire(key)
+  const prefix = prefixOf(entry)
+  const own = entry.slice(prefix.length + 1)
+  return {
+    prefix,
+    entry,
+    lease: bookkeepingKey(prefix, "lease", own),
+    ended: bookkeepingKey(prefix, "ended", own)
+  }
+}
+
+/** The whole key that a lease belongs to; undefined for what is no lease of this prefix. */
+export const ownerOfLease = (prefix: string, lease: string): string | undefined => {
+  const own = bookkeepingOwner(prefix, "lease", lease)
+  return own === undefined ? undefined : fromWire(`${prefix}:${own}`)
+}
+
+/** A key that lives as long as a `set` may take, in the slot of its entry. */
+export const guardOf = ({ entry, prefix }: Place, token: string): string =>
+  bookkeepingKey(prefix, `guard-${token}`, userKey(prefix, entry) ?? "")
+
+/** Where the pushes of a prefix go: no key, so it needs no slot. */
+export const channelOf = (prefix: string): string => `${prefix}!push`

@@ -1,0 +1,94 @@
+/**
+ * A cache that all processes share: entries in Redis, one load across them all.
+ *
+ * @since 0.1.0
+ */
+import * as Cause from "effect/Cause"
+import * as Config from "effect/Config"
+import type { ConfigError } from "effect/ConfigError"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Redacted from "effect/Redacted"
+import { Cache, type CacheCodec, type CacheOptions, type LeaseOptions } from "./Cache.js"
+import * as Core from "./core/cache.js"
+import { cacheEnvironment, redisUrl } from "./core/environment.js"
+import { settings } from "./core/settings.js"
+import * as NoopCache from "./NoopCache.js"
+import * as RedisBackend from "./redis/RedisBackend.js"
+import { disconnected, RedisClient } from "./redis/RedisClient.js"
+import { SharedCache } from "./SharedCache.js"
+
+/**
+ * - `lease`: how long a process may hold the right to rebuild a key
+ * - `codec`: makes bytes of what would be JSON; all processes must agree on it
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface RedisCacheOptions extends CacheOptions {
+  readonly lease?: LeaseOptions | undefined
+  readonly codec?: CacheCodec | undefined
+}
+
+/**
+ * A cache in Redis, for all processes that use the same prefix.
+ *
+ * What a fault of Redis costs is time, at most one `commandTimeout` a lookup: the
+ * creator then runs without a lease, once a process.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer = (
+  options: RedisCacheOptions = {}
+): Layer.Layer<Cache | SharedCache, never, RedisClient> =>
+  Layer.scopedContext(
+    Effect.gen(function* () {
+      const { codec } = options
+      const backend = RedisBackend.make(yield* RedisClient, { asBytes: codec !== undefined })
+      const cache = yield* Core.make({ backend }, settings(options, options))
+      return Context.make(Cache, cache).pipe(Context.add(SharedCache, cache))
+    })
+  )
+
+/**
+ * `layer` with its options from `Config`.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerConfig = (
+  options: Config.Config.Wrap<RedisCacheOptions>
+): Layer.Layer<Cache | SharedCache, ConfigError, RedisClient> =>
+  Layer.unwrapEffect(Effect.map(Config.unwrap(options), layer))
+
+/**
+ * Ready to provide: a client and a cache, with settings from the environment
+ * (`LARDER_CACHE_REDIS_URL` or else `REDIS_URL`, `LARDER_CACHE_PREFIX`,
+ * `LARDER_CACHE_DEFAULT_TTL`, `LARDER_CACHE_LOCK_TIMEOUT`). What is wrong there is
+ * a warning, and the default holds; a wrong URL is an error in the log and a
+ * cache without Redis, never another server than the one that was meant.
+ * `LARDER_CACHE_ENABLED=false` gives a cache that never hits.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const RedisCacheLive: Layer.Layer<Cache | SharedCache> = Layer.unwrapEffect(
+  Effect.map(Effect.zip(cacheEnvironment, redisUrl), ([{ enabled, ...options }, url]) =>
+    enabled ? Layer.provide(layer(options), clientAt(url)) : NoopCache.layer
+  )
+)
+
+const clientAt = (url: Redacted.Redacted | undefined): Layer.Layer<RedisClient> =>
+  RedisClient.layer(url === undefined ? {} : { url: Redacted.value(url) }).pipe(
+    Layer.catchAllCause((cause) =>
+      Layer.effect(
+        RedisClient,
+        Effect.as(
+          Effect.logError("The Redis cache goes on without Redis", Cause.squash(cause)),
+          disconnected("no address")
+        )
+      )
+    )
+  )
