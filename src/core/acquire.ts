@@ -10,12 +10,12 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import type { BackendError } from "../port/CacheBackend.js"
 import type { LeaseReply, LeaseRequest } from "../policy/lease.js"
-import type { Encoded } from "../policy/envelope.js"
+import { type Encoded, headerText } from "../policy/envelope.js"
 import { decode } from "./codec.js"
 import { fullKey, type L2, type Path, tick } from "./path.js"
 import type { Entry } from "./l1.js"
 import type { Rebuild } from "./rebuild.js"
-import type { Request } from "./request.js"
+import { readingOf, type Request } from "./request.js"
 import { fromL2 } from "./entry.js"
 import { now } from "../port/monotonic.js"
 import type { Listener } from "./waiting.js"
@@ -142,10 +142,7 @@ const take = (
   again: Effect.Effect<Acquired>
 ): Effect.Effect<Acquired> =>
   Effect.flatMap(
-    Effect.zip(
-      Effect.interruptible(decode(stored, first.options.schema, first.region, l2.codec)),
-      now
-    ),
+    Effect.zip(Effect.interruptible(decode(stored, readingOf(l2.codec, first))), now),
     ([decoded, time]) => {
       const entry = fromL2(l2, decoded, time)
       if (entry !== undefined)
@@ -153,8 +150,9 @@ const take = (
       first.tally.decodeErrors++
       // Rejected, and handed over again: what this process decodes is not what the
       // server compares. Asking on would go on for ever.
-      if (first.reject === decoded.headerText) return Effect.succeed(leaseless)
-      first.reject = decoded.headerText
+      const header = headerText(stored)
+      if (first.reject === header) return Effect.succeed(leaseless)
+      first.reject = header
       return again
     }
   )

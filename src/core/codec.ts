@@ -92,42 +92,61 @@ export interface Decoded {
   readonly exit: Exit.Exit<any, any> | undefined
   /** Undefined: a stranger's value. */
   readonly header: Envelope.Header | undefined
-  readonly headerText: string | undefined
+  readonly stored: Envelope.Encoded
+}
+
+/** How entries are read: by what schema, of which version, in the place of JSON by what. */
+export interface Reading {
+  readonly schema: AnySchema | undefined
+  readonly region: Region
+  readonly codec: CacheCodec | undefined
+}
+
+/** Decodes in one step what no schema has a say in; undefined: one does. */
+export const decodeUnchecked = (
+  stored: Envelope.Encoded,
+  reading: Reading
+): Decoded | undefined => {
+  const envelope = Envelope.decode(stored)
+  const { codec, region, schema } = reading
+  const result = { schema, region, exit: undefined, header: envelope?.header, stored }
+  if (envelope === undefined || envelope.header.version !== region.version) return result
+  const { header, payload } = envelope
+  const isFailure = header.kind === "e"
+  if (isFailure && region.error === undefined) return result
+  if ((isFailure ? region.error : schema) !== undefined) return undefined
+  const content = contentOf(header.kind, payload, codec)
+  return Either.isLeft(content) ? result : { ...result, exit: Exit.succeed(content.right) }
 }
 
 /** Never fails: what cannot be decoded is a miss. */
-export const decode = (
-  stored: Envelope.Encoded,
-  schema: AnySchema | undefined,
-  region: Region,
-  codec: CacheCodec | undefined
-): Effect.Effect<Decoded> => {
-  const envelope = Envelope.decode(stored)
-  const result = (exit: Exit.Exit<any, any> | undefined): Decoded => ({
-    schema,
-    region,
-    exit,
-    header: envelope?.header,
-    headerText: Envelope.headerText(stored)
+export const decode = (stored: Envelope.Encoded, reading: Reading): Effect.Effect<Decoded> =>
+  Effect.suspend(() => {
+    const unchecked = decodeUnchecked(stored, reading)
+    if (unchecked !== undefined) return Effect.succeed(unchecked)
+    const { codec, region, schema } = reading
+    const { header, payload } = Envelope.decode(stored) as Envelope.Decoded
+    const result = { schema, region, exit: undefined, header, stored }
+    const content = contentOf(header.kind, payload, codec)
+    if (Either.isLeft(content)) return Effect.succeed(result)
+    const isFailure = header.kind === "e"
+    const reader = (isFailure ? region.error : schema) as AnySchema
+    const wrap = isFailure ? Exit.fail : Exit.succeed
+    return Effect.match(
+      Effect.sandbox(Effect.suspend(() => Schema.decodeUnknown(reader)(content.right))),
+      {
+        onSuccess: (value) => ({ ...result, exit: wrap(value) }),
+        onFailure: () => result
+      }
+    )
   })
-  if (envelope === undefined) return Effect.succeed(result(undefined))
-  const { header, payload } = envelope
-  if (header.version !== region.version) return Effect.succeed(result(undefined))
-  if (header.kind === "e" && region.error === undefined) return Effect.succeed(result(undefined))
-  const reader = header.kind === "e" ? region.error : schema
-  const content =
-    typeof payload === "string" ? fromJson(header.kind, payload) : fromBytes(codec, payload)
-  if (Either.isLeft(content)) return Effect.succeed(result(undefined))
-  const wrap = header.kind === "e" ? Exit.fail : Exit.succeed
-  if (reader === undefined) return Effect.succeed(result(wrap(content.right)))
-  return Effect.match(
-    Effect.sandbox(Effect.suspend(() => Schema.decodeUnknown(reader)(content.right))),
-    {
-      onSuccess: (value) => result(wrap(value)),
-      onFailure: () => result(undefined)
-    }
-  )
-}
+
+const contentOf = (
+  kind: Envelope.Header["kind"],
+  payload: Envelope.Encoded,
+  codec: CacheCodec | undefined
+): Either.Either<unknown, unknown> =>
+  typeof payload === "string" ? fromJson(kind, payload) : fromBytes(codec, payload)
 
 const fromJson = (kind: Envelope.Header["kind"], text: string): Either.Either<unknown, unknown> =>
   kind === "u" || (kind === "e" && text === "")

@@ -58,7 +58,7 @@ export const entryFor = (
     staleUntil: life.staleUntil,
     delta: capDelta(delta, ttl),
     version: region.version,
-    header: "",
+    origin: "",
     schema: options.schema
   }
 }
@@ -119,7 +119,7 @@ export const toL2 = (
 
 /** An entry read from L2, with times on this process's clock; undefined: a miss. */
 export const fromL2 = (l2: L2, decoded: Decoded, now: number): Entry | undefined => {
-  const { exit, header, headerText, schema } = decoded
+  const { exit, header, schema, stored } = decoded
   if (exit === undefined || header === undefined) return undefined
   const offset = l2.backend.serverTime(now) - now
   return {
@@ -129,7 +129,10 @@ export const fromL2 = (l2: L2, decoded: Decoded, now: number): Entry | undefined
     staleUntil: header.staleUntil - offset,
     delta: header.delta,
     version: header.version,
-    header: headerText as string,
+    origin: stored,
     schema
   }
 }
+
+/** An entry's identity in L2, its header; empty without L2. */
+export const identityOf = ({ origin }: Entry): string => Envelope.headerText(origin) ?? ""

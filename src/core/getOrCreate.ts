@@ -15,17 +15,17 @@
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import * as Random from "effect/Random"
-import type { Encoded } from "../policy/envelope.js"
+import { type Encoded, headerText } from "../policy/envelope.js"
 import { servableStaleUntil } from "../policy/freshness.js"
 import { isEarlyRefreshDue, isEarlyRefreshPossible } from "../policy/xfetch.js"
-import { decode, type Decoded } from "./codec.js"
+import { decode, decodeUnchecked, type Decoded } from "./codec.js"
 import { fly, flyBehind } from "./flight.js"
 import type { Read, Reply } from "./gather.js"
 import type { Entry } from "./l1.js"
 import { isNeverStored, isPending, type L2, type Path, tallyOf, tick } from "./path.js"
 import { readable } from "./readable.js"
 import * as Request from "./request.js"
-import { fromL2 } from "./entry.js"
+import { fromL2, identityOf } from "./entry.js"
 import { fillL1 } from "./store.js"
 import { unsafeNow } from "../port/monotonic.js"
 import { millis } from "./option.js"
@@ -54,35 +54,35 @@ export const getOrCreate = (
   const tally = tallyOf(path, region)
   const request = Request.make(fiber, region, tally, key, create, options, tick(path))
   request.saw = entry
-  return entry === undefined && path.l2 === undefined
-    ? options.refresh === true
-      ? refresh(path, request)
-      : rebuild(path, request, "read")
-    : travel(path, request)
+  if (entry !== undefined || path.isClosed) return travel(path, request)
+  if (options.refresh === true) return refresh(path, request)
+  return path.l2 === undefined ? rebuild(path, request, "read") : beyondL1(path, path.l2, request)
 }
 
 /** One round: from L1 to a value, or to a rebuild. */
 const travel = (path: Path, request: Request.Request): AnyExit =>
-  Effect.withFiberRuntime((fiber) => {
+  Effect.suspend(() => {
     if (path.isClosed) return Effect.interrupt
     if (request.options.refresh === true) return refresh(path, request)
-    const now = unsafeNow(fiber)
     const entry = (request.saw = path.l1?.get(request.key))
+    const now = unsafeNow(request.fiber)
     // In front of a shared tier, ours may be stale where that one is not.
     if (entry !== undefined && (path.l2 === undefined || now < entry.expiresAt)) {
       const served = serve(path, request, entry, now)
       if (served !== undefined) return served
     }
-    if (path.l2 === undefined) return rebuild(path, request, "read")
-    if (isPending(path, request.key)) {
-      Request.count(request, "bypassed")
-      return rebuild(path, request, "leaseless")
-    }
-    if (request.isFaulted || isNeverStored(path, request.options)) {
-      return rebuild(path, request, "leaseless")
-    }
-    return readL2(path, path.l2, request)
+    return path.l2 === undefined ? rebuild(path, request, "read") : beyondL1(path, path.l2, request)
   })
+
+const beyondL1 = (path: Path, l2: L2, request: Request.Request): AnyExit => {
+  if (l2.pending.has(request.key)) {
+    Request.count(request, "bypassed")
+    return rebuild(path, request, "leaseless")
+  }
+  return request.isFaulted || isNeverStored(path, request.options)
+    ? rebuild(path, request, "leaseless")
+    : readL2(path, l2, request)
+}
 
 /** What an entry is good for, for this reader; undefined: nothing. */
 const serve = (
@@ -105,7 +105,7 @@ const serve = (
   )
   if (now >= servableStaleUntil(entry.expiresAt, entry.staleUntil, window)) return undefined
   Request.count(request, "stale")
-  return Effect.zipRight(flyBehind(path, request, entry.header), entry.exit)
+  return Effect.zipRight(flyBehind(path, request, identityOf(entry)), entry.exit)
 }
 
 const serveFresh = (path: Path, request: Request.Request, entry: Entry, now: number): AnyExit => {
@@ -124,10 +124,10 @@ const refreshEarly = (path: Path, request: Request.Request, entry: Entry): AnyEx
   request.tally.earlyRefreshes++
   path.events.emit({ _tag: "earlyRefresh", key: request.key })
   if (request.options.background !== false) {
-    return Effect.zipRight(flyBehind(path, request, entry.header), entry.exit)
+    return Effect.zipRight(flyBehind(path, request, identityOf(entry)), entry.exit)
   }
   request.current = entry
-  return fly(path, request, "refresh", entry.header, travel)
+  return fly(path, request, "refresh", identityOf(entry), travel)
 }
 
 /** Skips the reading. */
@@ -167,39 +167,52 @@ const afterRead = (path: Path, l2: L2, request: Request.Request, reply: Reply): 
     case "Stored": {
       const { read, stored } = reply
       if (stored === undefined) return rebuild(path, request, "read")
-      return Effect.flatMap(decodeOnce(read, stored, request, l2), (decoded) =>
-        Effect.withFiberRuntime((fiber) => {
-          const now = unsafeNow(fiber)
-          const entry = fromL2(l2, decoded, now)
-          if (entry === undefined) {
-            request.tally.decodeErrors++
-            request.reject = decoded.headerText
-            return rebuild(path, request, "read")
-          }
-          if (now < entry.expiresAt) {
-            fillL1(path, request.key, entry, l2.gather.isOvertaken(read))
-            request.saw = path.l1?.peek(request.key)
-          }
-          return serve(path, request, entry, now) ?? rebuild(path, request, "read")
-        })
-      )
+      const decoded = decodeOnce(read, stored, request, l2)
+      return Effect.isEffect(decoded)
+        ? Effect.flatMap(decoded, (it) => take(path, l2, request, read, it))
+        : take(path, l2, request, read, decoded)
     }
   }
 }
 
-/** Those who gathered share what was decoded, if they read it alike. */
-const decodeOnce = (
+const take = (
+  path: Path,
+  l2: L2,
+  request: Request.Request,
   read: Read,
+  decoded: Decoded
+): AnyExit => {
+  const now = unsafeNow(request.fiber)
+  const entry = fromL2(l2, decoded, now)
+  if (entry === undefined) {
+    request.tally.decodeErrors++
+    request.reject = headerText(decoded.stored)
+    return rebuild(path, request, "read")
+  }
+  if (now < entry.expiresAt) {
+    fillL1(path, request.key, entry, l2.gather.isOvertaken(read))
+    request.saw = path.l1?.peek(request.key)
+  }
+  return serve(path, request, entry, now) ?? rebuild(path, request, "read")
+}
+
+/** Those who gathered share what was decoded, if they read it alike. At once, if no schema is asked. */
+const decodeOnce = (
+  { decoded }: Read,
   stored: Encoded,
-  { options, region }: Request.Request,
+  request: Request.Request,
   { codec }: L2
-): Effect.Effect<Decoded> => {
-  const known = read.decoded.find(
-    (decoded) => decoded.schema === options.schema && decoded.region === region
-  )
-  return known !== undefined
-    ? Effect.succeed(known)
-    : Effect.tap(decode(stored, options.schema, region, codec), (fresh) => {
-        read.decoded.push(fresh)
-      })
+): Decoded | Effect.Effect<Decoded> => {
+  const reading = Request.readingOf(codec, request)
+  const { region, schema } = reading
+  const known = decoded.find((it) => it.schema === schema && it.region === region)
+  if (known !== undefined) return known
+  const unchecked = schema === undefined ? decodeUnchecked(stored, reading) : undefined
+  if (unchecked !== undefined) {
+    decoded.push(unchecked)
+    return unchecked
+  }
+  return Effect.tap(decode(stored, reading), (checked) => {
+    decoded.push(checked)
+  })
 }

@@ -1,6 +1,7 @@
 /** L1: decoded entries in this process, as many as its capacity allows. */
 import type * as Exit from "effect/Exit"
 import type * as Schema from "effect/Schema"
+import type { Encoded } from "../policy/envelope.js"
 import { Sieve } from "./sieve.js"
 
 /**
@@ -15,8 +16,8 @@ export interface Entry {
   /** How long the creator took, capped (`policy/xfetch.ts`). */
   readonly delta: number
   readonly version: number
-  /** The header it was read or stored with in L2: its identity there; empty without L2. */
-  readonly header: string
+  /** What it was read from or stored as in L2, or its header alone; empty without L2. */
+  readonly origin: Encoded
   /** The schema that last vouched for the value. */
   schema: Schema.Schema<any, any> | undefined
 }

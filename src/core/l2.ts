@@ -49,7 +49,6 @@ export const make = (
       gather: new Gather(
         backend,
         (key) => fullKey(settings, key),
-        scope,
         () => {
           tally.backendErrors++
         },

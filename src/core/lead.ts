@@ -60,7 +60,7 @@ const proceed = (
     case "Declined":
       // Another process has a newer one, or is making it. Kept, ours would make
       // every reader that fires ask again.
-      if (path.l1?.peek(rebuild.key)?.header === rebuild.seen) path.l1?.remove(rebuild.key)
+      if (path.l1?.peek(rebuild.key)?.origin === rebuild.seen) path.l1?.remove(rebuild.key)
       return Effect.succeed(settled(Exit.void, nobody, undefined))
     case "Value": {
       fillL1(path, rebuild.key, acquired.entry, rebuild.isVoided)

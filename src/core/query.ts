@@ -79,7 +79,7 @@ const readL2 = (
       }
       if (reply.stored === undefined) return Effect.succeedNone
       return Effect.map(
-        Effect.zip(decode(reply.stored, schema, region, l2.codec), now),
+        Effect.zip(decode(reply.stored, { schema, region, codec: l2.codec }), now),
         ([decoded, time]) => {
           const tally = tallyOf(path, region)
           const entry = fromL2(l2, decoded, time)

@@ -6,6 +6,7 @@ import * as Runtime from "effect/Runtime"
 import type * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import type * as Tracer from "effect/Tracer"
+import type { CacheCodec, Reading } from "./codec.js"
 import type { Outcome, Tally } from "./counters.js"
 import type { Entry } from "./l1.js"
 import { currentFlight } from "./nesting.js"
@@ -92,6 +93,12 @@ export const make = (
     isFaulted: false
   }
 }
+
+/** How this caller reads what L2 holds. */
+export const readingOf = (
+  codec: CacheCodec | undefined,
+  { options, region }: Request
+): Reading => ({ schema: options.schema, region, codec })
 
 /** Counts the lookup, once: going round again is the same lookup. */
 export const count = (request: Request, outcome: Outcome): void => {

@@ -3,9 +3,8 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
-import * as Envelope from "../policy/envelope.js"
 import type { Leave } from "./acquire.js"
-import { type Created, encodeEntry, entryFor, toL2 } from "./entry.js"
+import { type Created, encodeEntry, entryFor, identityOf, toL2 } from "./entry.js"
 import type { Entry } from "./l1.js"
 import { fullKey, type L2, type Path, tick } from "./path.js"
 import type { Rebuild } from "./rebuild.js"
@@ -20,7 +19,9 @@ export interface Kept {
 
 /** Only a flight that no write or push has overtaken may fill L1. */
 export const fillL1 = (path: Path, key: string, entry: Entry, isVoided: boolean): void => {
-  if (!isVoided) path.l1?.put(key, entry)
+  if (isVoided || path.l1 === undefined) return
+  // Only the header is kept: the value is there in its decoded form.
+  path.l1.put(key, path.l2 === undefined ? entry : { ...entry, origin: identityOf(entry) })
 }
 
 /** Stores a creator's result where it may be stored, and says who may have it. */
@@ -105,10 +106,9 @@ const commit = (
             path.events.emit({ _tag: "fencedWrite", key: rebuild.key })
             return unstored
           }
-          const header = Envelope.headerText(stored) as string
           // A read that is on its way may bring what this has replaced.
           l2.gather.voidReads((other) => other === rebuild.key)
-          fillL1(path, rebuild.key, { ...entry, header }, rebuild.isVoided)
+          fillL1(path, rebuild.key, { ...entry, origin: stored }, rebuild.isVoided)
           return { ...unstored, upTo: sentAt }
         })
     })

@@ -96,6 +96,16 @@ export const expiresAtOf = (stored: Encoded): number | undefined => {
 }
 
 /**
+ * What a stored form is made of.
+ *
+ * @since 0.1.0
+ */
+export interface Decoded {
+  readonly header: Header
+  readonly payload: Encoded
+}
+
+/**
  * Reads a stored form; `undefined` for anything malformed: a stranger's value,
  * another format, a truncated or damaged one.
  *
@@ -105,9 +115,7 @@ export const expiresAtOf = (stored: Encoded): number | undefined => {
  *
  * @since 0.1.0
  */
-export const decode = (
-  stored: Encoded
-): { readonly header: Header; readonly payload: Encoded } | undefined => {
+export const decode = (stored: Encoded): Decoded | undefined => {
   const text = textOf(stored)
   const header = text === undefined ? undefined : readHeader(text)
   if (text === undefined || header === undefined) return undefined
