@@ -8,16 +8,25 @@ export const millis = (
   otherwise: number
 ): number => {
   if (input === undefined) return otherwise
+  const known = typeof input === "string" ? texts.get(input) : undefined
+  if (known !== undefined) return known
   // Decoding takes -1 and NaN for zero, with which nothing would be cached.
   const isNumber = typeof input === "number" || typeof input === "bigint"
   if (isNumber && !(input >= 0)) throw wrong(name, input, allowed)
   if (typeof input === "string" && input.trim().startsWith("-")) throw wrong(name, input, allowed)
+  let decoded: number
   try {
-    return Duration.toMillis(input)
+    decoded = Duration.toMillis(input)
   } catch {
     throw wrong(name, input, allowed)
   }
+  if (typeof input === "string" && texts.size < maxTexts) texts.set(input, decoded)
+  return decoded
 }
+
+/** Durations are texts in the sources of a program: few, and asked for at every read. */
+const texts = new Map<string, number>()
+const maxTexts = 100
 
 const allowed = 'a duration from zero up: milliseconds, "5 seconds", Duration.minutes(1)'
 

@@ -15,7 +15,7 @@ import {
   send,
   sendTogether
 } from "./driver.js"
-import type { Link } from "./link.js"
+import { type Link, realSleep } from "./link.js"
 import { pages, undisturbed } from "./passes.js"
 import type { Service } from "./RedisClient.js"
 import { scripted } from "./scripted.js"
@@ -124,15 +124,25 @@ export const make = (
 
   const set: CacheBackend["set"] = (key, stored, keepFor) =>
     Effect.flatMap(now, (time) => {
+      const { commandTimeout } = client.limits
       const wireKey = toWire(key)
       const link = client.linkOf(wireKey)
-      const deadline = link.clockOf(wireKey).at(time) + client.limits.commandTimeout
-      return Effect.flatMap(
-        step(key, (steps, own, place) => steps.set(own, place, stored, keepFor, deadline)),
-        (isInTime) =>
-          isInTime
-            ? Effect.void
-            : Effect.zipRight(Effect.ignore(link.resample(wireKey)), Effect.fail(late("set")))
+      const deadline = link.clockOf(wireKey).at(time) + commandTimeout
+      const settable = link.sender() !== undefined
+      return step(key, (steps, own, place) =>
+        steps.set(own, place, stored, keepFor, deadline)
+      ).pipe(
+        // ◆ The connection broke with the command on its way: the server may execute
+        // it until its deadline. An invalidation that is replayed and confirmed
+        // before that would not outlast it; so it is not told before.
+        Effect.tapErrorTag("BackendError", ({ reason }) =>
+          settable && reason === "Unavailable" ? realSleep(commandTimeout) : Effect.void
+        ),
+        Effect.filterOrElse(
+          (isInTime) => isInTime,
+          () => Effect.zipRight(Effect.ignore(link.resample(wireKey)), Effect.fail(late("set")))
+        ),
+        Effect.asVoid
       )
     })
 

@@ -3,7 +3,6 @@
  *
  * @since 0.1.0
  */
-import * as Cause from "effect/Cause"
 import * as Config from "effect/Config"
 import type { ConfigError } from "effect/ConfigError"
 import * as Context from "effect/Context"
@@ -187,7 +186,7 @@ const plansOf = (client: Handle, subscriber: Handle): Plan => {
     commandTimeout: commandTimeout ?? defaultLimits.commandTimeout
   }
   return {
-    address: "the address of your own client",
+    address: addressOf(client),
     limits,
     isCluster: client.isCluster,
     connections: 1,
@@ -197,6 +196,12 @@ const plansOf = (client: Handle, subscriber: Handle): Plan => {
 }
 
 const isClusterHandle = (client: Handle): client is Cluster => client.isCluster
+
+const addressOf = (client: Handle): string => {
+  if (isClusterHandle(client)) return "the cluster of your own client"
+  const { host, port } = client.options
+  return `redis://${host}:${port}`
+}
 
 const ownOptions = (client: Handle) =>
   isClusterHandle(client) ? (client.options.redisOptions ?? {}) : client.options
@@ -238,7 +243,13 @@ const firstAttempts = ({ limits, links }: Service): Effect.Effect<void, BackendE
   Effect.forEach(links, (link) => link.firstAttempt, {
     concurrency: "unbounded",
     discard: true
-  }).pipe(Effect.timeoutOption(limits.connectTimeout), inRealTime, Effect.asVoid)
+  }).pipe(
+    Effect.timeoutFail({
+      duration: limits.connectTimeout,
+      onTimeout: () => fault("connect", new Error(`no answer within ${limits.connectTimeout} ms`))
+    }),
+    inRealTime
+  )
 
 const tolerate = (client: Service): Effect.Effect<Service> =>
   Effect.as(
@@ -258,18 +269,7 @@ const whyOf = ({ cause }: BackendError): string =>
   cause instanceof Error ? cause.message : "unknown"
 
 const insist = (client: Service): Effect.Effect<Service, RedisUnavailable> =>
-  firstAttempts(client).pipe(
-    Effect.filterOrFail(
-      () => client.links.every((link) => link.sender() !== undefined),
-      () => new Error(`no answer within ${client.limits.connectTimeout} ms`)
-    ),
-    Effect.mapBoth({
-      onSuccess: () => client,
-      onFailure: (error) =>
-        new RedisUnavailable({
-          address: client.address,
-          cause: "cause" in error && error.cause instanceof Error ? error.cause : error
-        })
-    }),
-    Effect.tapErrorCause((cause) => Effect.logDebug(Cause.pretty(cause)))
-  )
+  Effect.mapBoth(firstAttempts(client), {
+    onSuccess: () => client,
+    onFailure: ({ cause }) => new RedisUnavailable({ address: client.address, cause })
+  })

@@ -32,7 +32,7 @@ export interface Link {
   readonly epoch: Effect.Effect<string, BackendError>
   /** Those who WATCH take turns. */
   readonly turn: Effect.Semaphore
-  /** Does the server run scripts? Taken as given until it refuses one. */
+  /** Does the server run scripts? Taken as given on each connection, until one is refused. */
   isScriptable: boolean
   /** Ends when it is ready, or with what its first attempt failed of. */
   readonly firstAttempt: Effect.Effect<void, BackendError>
@@ -116,31 +116,11 @@ export const open = (make: () => Handle): Effect.Effect<Link, never, Scope.Scope
             )
       })
 
-    handle.on("ready", () => {
-      Runtime.runFork(runtime)(handshake(++connection), { scope })
-    })
-    handle.on("error", (error: unknown) => {
-      lastError = error
-    })
-    handle.on("close", () => {
-      connection++
-      isReady = false
-      Deferred.unsafeDone(first, Exit.fail(fault("connect", lastError)))
-    })
-    handle.connect().catch((error: unknown) => {
-      lastError = error
-    })
-    yield* realSleep(sampleEvery).pipe(
-      Effect.zipRight(Effect.suspend(() => (isReady ? Effect.ignore(sample) : Effect.void))),
-      Effect.forever,
-      Effect.forkScoped
-    )
-
     const clockOf = (wireKey: string): ServerClock => {
       const node = handle.isCluster ? shape.nodeOf(wireKey) : undefined
       return (node && clocks.get(nameOf(node))) ?? main
     }
-    return {
+    const link: Link = {
       sender: () => (isReady ? handle : undefined),
       nodeOf: (wireKey) => (isReady ? shape.nodeOf(wireKey) : undefined),
       nodes: () => (isReady ? shape.nodes() : []),
@@ -159,4 +139,25 @@ export const open = (make: () => Handle): Effect.Effect<Link, never, Scope.Scope
       isScriptable: true,
       firstAttempt: Deferred.await(first)
     }
+    handle.on("ready", () => {
+      link.isScriptable = true
+      Runtime.runFork(runtime)(handshake(++connection), { scope })
+    })
+    handle.on("error", (error: unknown) => {
+      lastError = error
+    })
+    handle.on("close", () => {
+      connection++
+      isReady = false
+      Deferred.unsafeDone(first, Exit.fail(fault("connect", lastError)))
+    })
+    handle.connect().catch((error: unknown) => {
+      lastError = error
+    })
+    yield* realSleep(sampleEvery).pipe(
+      Effect.zipRight(Effect.suspend(() => (isReady ? Effect.ignore(sample) : Effect.void))),
+      Effect.forever,
+      Effect.forkScoped
+    )
+    return link
   })

@@ -105,7 +105,8 @@ export const required = ({ commandTimeout, connectTimeout }: Limits): RedisOptio
   retryStrategy: (times) => Math.min(times * 50, 2_000),
   // A server that has become a replica: the next connection finds the new master.
   reconnectOnError: (error) => error.message.startsWith("READONLY"),
-  ...{ protocol: 2 }
+  // What a user's own client of 6 may say besides, and what it refuses with RESP2.
+  ...{ protocol: 2, replyMapping: "legacy" }
 })
 
 /** As `required`, for a Cluster: its nodes queue only until their first connection stands. */

@@ -67,7 +67,7 @@ export const undisturbed = (
     yield* pass
     if ((yield* link.epoch) === before) return
     if (passes >= maxPasses) {
-      return yield* Effect.fail(fault("clear", new Error("The servers keep changing")))
+      return yield* fault("clear", new Error("The servers keep changing"))
     }
     return yield* undisturbed(link, pass, passes + 1)
   })

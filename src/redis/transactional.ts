@@ -10,10 +10,12 @@ import * as Effect from "effect/Effect"
 import * as Lease from "../policy/lease.js"
 import type { BackendError } from "../port/CacheBackend.js"
 import { type Answer, type Call, fault, isAnswered, type Sender, sendTogether } from "./driver.js"
-import type { Link } from "./link.js"
+import { inRealTime, type Link } from "./link.js"
 import { bytesOf, type Done, keepText, type Steps } from "./steps.js"
 import { pushText } from "./subscriptions.js"
 import { guardOf, type Place } from "./wire.js"
+
+const timedOut = (command: string): BackendError => fault(command, new Error("Command timed out"))
 
 /** How often to read again before the server counts as too busy. */
 const maxAttempts = 50
@@ -42,17 +44,21 @@ export const transactional = (commandTimeout: number, asBytes: boolean): Steps =
         const answers = yield* sendTogether(server, command, [["MULTI"], ...writes, ["EXEC"]])
         const result = answers.find((answer) => !isAnswered(answer)) ?? answers.at(-1)
         if (result === undefined || !isAnswered(result)) {
-          return yield* Effect.fail(fault(command, result?.reason))
+          return yield* fault(command, result?.reason)
         }
         if (result.value !== null) {
           return { reply, push: push ? pushText(push.reason, push.token, place.entry) : "" }
         }
-        return attempts < maxAttempts
-          ? yield* attempt(attempts + 1)
-          : yield* Effect.fail(fault(command, new Error("Command timed out")))
+        return attempts < maxAttempts ? yield* attempt(attempts + 1) : yield* timedOut(command)
       })
-    // Uninterruptible, or a WATCH would be left to whoever comes next.
-    return Effect.uninterruptible(turn.withPermits(1)(attempt(1)))
+    // Begun, it goes on to its end: a WATCH would be left to whoever comes next. But
+    // nobody waits for longer than for any other command, a turn included.
+    return Effect.uninterruptible(attempt(1)).pipe(
+      turn.withPermits(1),
+      Effect.disconnect,
+      Effect.timeoutFail({ duration: commandTimeout, onTimeout: () => timedOut(command) }),
+      inRealTime
+    )
   }
 
   const plain =
