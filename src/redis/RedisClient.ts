@@ -234,7 +234,10 @@ const makeClient = (plan: Plan): Effect.Effect<Service, never, Scope.Scope> =>
         others.length === 0
           ? () => first
           : (wireKey) => links[slotOf(wireKey) % links.length] ?? first,
-      subscriptions: yield* Subscriptions.make(plan.openSubscriber)
+      subscriptions: yield* Subscriptions.make(
+        plan.openSubscriber,
+        () => first.sender() !== undefined
+      )
     }
   })
 

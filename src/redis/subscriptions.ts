@@ -49,8 +49,14 @@ const parse = (text: string): Push | undefined => {
   }
 }
 
-/** @param connect opens a connection of its own, which does not connect again by itself */
-export const make = (connect: () => Redis): Effect.Effect<Subscriptions, never, Scope.Scope> =>
+/**
+ * @param connect opens a connection of its own, which does not connect again by itself
+ * @param isUp is there a server? Otherwise nobody waits for the first attempt
+ */
+export const make = (
+  connect: () => Redis,
+  isUp: () => boolean
+): Effect.Effect<Subscriptions, never, Scope.Scope> =>
   Effect.gen(function* () {
     const scope = yield* Effect.scope
     const channels = new Map<string, Set<Handler>>()
@@ -156,7 +162,7 @@ export const make = (connect: () => Redis): Effect.Effect<Subscriptions, never, 
           isRunning = true
           const hasJoined = yield* Deferred.make<void, BackendError>()
           yield* Effect.forkIn(run(hasJoined), scope)
-          return yield* Deferred.await(hasJoined)
+          if (isUp()) yield* Deferred.await(hasJoined)
         })
     }
   })
