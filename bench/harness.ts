@@ -98,16 +98,19 @@ const rotated = <A>(items: ReadonlyArray<A>, by: number): ReadonlyArray<A> => {
   return [...items.slice(start), ...items.slice(0, start)]
 }
 
-export const quartiles = (samples: ReadonlyArray<number>): Quartiles => {
+export const quantile = (samples: ReadonlyArray<number>, share: number): number => {
   const sorted = samples.toSorted((a, b) => a - b)
-  const at = (share: number): number => {
-    const place = share * (sorted.length - 1)
-    const below = sorted[Math.floor(place)] ?? NaN
-    const above = sorted[Math.ceil(place)] ?? NaN
-    return below + (above - below) * (place % 1)
-  }
-  return { q1: at(0.25), median: at(0.5), q3: at(0.75) }
+  const place = share * (sorted.length - 1)
+  const below = sorted[Math.floor(place)] ?? NaN
+  const above = sorted[Math.ceil(place)] ?? NaN
+  return below + (above - below) * (place % 1)
 }
+
+export const quartiles = (samples: ReadonlyArray<number>): Quartiles => ({
+  q1: quantile(samples, 0.25),
+  median: quantile(samples, 0.5),
+  q3: quantile(samples, 0.75)
+})
 
 const timesOf = (turns: Turns, name: string): ReadonlyArray<number> =>
   (turns.get(name) ?? []).map(({ time }) => time)
@@ -125,11 +128,11 @@ export const growth = (turns: Turns, name: string): number =>
   (turns.get(name) ?? []).reduce((sum, turn) => sum + turn.growth, 0)
 
 /** On stderr, so that the tables can be piped; in place, where that is a terminal. */
-const progress = (line: string): void => {
+export const progress = (line: string): void => {
   if (process.stderr.isTTY) process.stderr.write(`\r\u001b[K${line}`)
 }
 
-const announce = (title: string): void => {
+export const announce = (title: string): void => {
   if (!process.stderr.isTTY) process.stderr.write(`${title} …\n`)
 }
 

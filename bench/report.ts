@@ -17,22 +17,40 @@ export interface Finding {
   readonly heapGrowth: number | undefined
 }
 
-export interface Report {
+/** Peers that took turns. */
+export interface Comparison {
   readonly title: string
   readonly rounds: number
   readonly findings: ReadonlyArray<Finding>
   readonly targets: ReadonlyArray<Target>
 }
 
+/** What was counted, or timed otherwise than by turns. Units are in the names of the columns. */
+export interface Listing {
+  readonly title: string
+  readonly columns: ReadonlyArray<string>
+  readonly rows: ReadonlyArray<ReadonlyArray<string | number>>
+  readonly targets: ReadonlyArray<Target>
+}
+
+/** What it needs is not there. */
+export interface Skipped {
+  readonly title: string
+  readonly skipped: string
+  readonly targets: readonly []
+}
+
+export type Report = Comparison | Listing | Skipped
+
 /** One file of `cases/`. `isQuick`: fewer rounds of the same. */
-export type Case = (isQuick: boolean) => Promise<Report>
+export type Case = (isQuick: boolean) => Promise<Report | ReadonlyArray<Report>>
 
 export const report = (
   title: string,
   turns: Turns,
   targets: ReadonlyArray<Target>,
   { withHeap = false } = {}
-): Report => ({
+): Comparison => ({
   title,
   rounds: turns.get(ours)?.length ?? 0,
   findings: [...turns.keys()].map((peer) => ({
@@ -59,12 +77,26 @@ export const timesAsFast = (turns: Turns, peer: string, limit: number): Target =
   const { median } = ratio(turns, peer, ours)
   return {
     what: `throughput at least ${limit} × ${peer}`,
-    figure: `${median.toFixed(1)} ×`,
+    figure: `${median.toFixed(2)} ×`,
     isMet: median >= limit
   }
 }
 
-export const print = ({ findings, rounds, targets, title }: Report): string => {
+export const print = (report: Report): string => {
+  if ("skipped" in report) return `SKIPPED  ${report.title}: ${report.skipped}`
+  const verdicts = report.targets.map(
+    ({ figure, isMet, what }) => `  ${isMet ? "met    " : "NOT MET"}  ${what}: ${figure}`
+  )
+  const body =
+    "findings" in report
+      ? [`${report.title} (${report.rounds} rounds)`, "", comparison(report)]
+      : [report.title, "", table([report.columns, ...report.rows.map((row) => row.map(shown))])]
+  return [...body, "", ...verdicts].join("\n")
+}
+
+const shown = (it: string | number): string => (typeof it === "number" ? it.toFixed(2) : it)
+
+const comparison = ({ findings }: Comparison): string => {
   const hasHeap = findings.some(({ heapGrowth }) => heapGrowth !== undefined)
   const head = ["", "median", "quartiles", "ours / peer", ...(hasHeap ? ["heap"] : [])]
   const rows = findings.map(({ heapGrowth, nanoseconds, oursToPeer, peer }) => [
@@ -74,10 +106,7 @@ export const print = ({ findings, rounds, targets, title }: Report): string => {
     oursToPeer === undefined ? "" : oursToPeer.median.toFixed(2),
     ...(hasHeap ? [bytes(heapGrowth)] : [])
   ])
-  const verdicts = targets.map(
-    ({ figure, isMet, what }) => `  ${isMet ? "met    " : "NOT MET"}  ${what}: ${figure}`
-  )
-  return [`${title} (${rounds} rounds)`, "", table([head, ...rows]), "", ...verdicts].join("\n")
+  return table([head, ...rows])
 }
 
 export const duration = (nanoseconds: number): string =>

@@ -1,19 +1,43 @@
 /**
  * `npm run bench`: how long things take beside other caches, and whether what we
- * promise holds on this machine. `-- --quick`: fewer rounds, under a minute.
+ * promise holds on this machine.
+ *
+ *     -- --quick             fewer rounds of all, under 90 seconds
+ *     -- --only hit,miss     these cases alone
+ *
+ * A full run of all is kept in results.json.
  */
 import * as Fs from "node:fs"
 import { createRequire } from "node:module"
 import * as Os from "node:os"
+import { parseArgs } from "node:util"
 import { hit } from "./cases/hit.js"
 import { millionKeys } from "./cases/millionKeys.js"
 import { miss } from "./cases/miss.js"
+import { redisCommands } from "./cases/redisCommands.js"
+import { redisHit } from "./cases/redisHit.js"
+import { redisMiss } from "./cases/redisMiss.js"
+import { redisRunPromise } from "./cases/redisRunPromise.js"
+import { redisWakeUp } from "./cases/redisWakeUp.js"
 import { runPromise } from "./cases/runPromise.js"
 import { stampede } from "./cases/stampede.js"
+import { placement } from "./cores.js"
 import { collect } from "./harness.js"
+import { versionOfRedis } from "./overRedis.js"
 import { type Case, print, type Report } from "./report.js"
 
-const cases: ReadonlyArray<Case> = [hit, runPromise, miss, stampede, millionKeys]
+const cases: Readonly<Record<string, Case>> = {
+  hit,
+  runPromise,
+  miss,
+  stampede,
+  millionKeys,
+  redisHit,
+  redisRunPromise,
+  redisMiss,
+  redisWakeUp,
+  redisCommands
+}
 
 const versionOf = (name: string): string => {
   const path = createRequire(import.meta.url)
@@ -23,7 +47,23 @@ const versionOf = (name: string): string => {
   return path === undefined ? "unknown" : JSON.parse(Fs.readFileSync(path, "utf8")).version
 }
 
-const isQuick = process.argv.includes("--quick")
+const { values: asked } = parseArgs({
+  options: { quick: { type: "boolean", default: false }, only: { type: "string", multiple: true } }
+})
+const isQuick = asked.quick
+const names = asked.only?.flatMap((list) => list.split(",")) ?? Object.keys(cases)
+const unknown = names.filter((name) => !(name in cases))
+if (unknown.length > 0) {
+  console.error(
+    `There is no case ${unknown.join(", ")}. There are: ${Object.keys(cases).join(", ")}`
+  )
+  process.exit(1)
+}
+
+// So that servers and workers end, too: they are killed on exit.
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1))
+
+const packages = ["effect", "lru-cache", "bentocache", "async-cache-dedupe", "ioredis"]
 const surroundings = {
   date: new Date().toISOString(),
   isQuick,
@@ -32,11 +72,14 @@ const surroundings = {
     cores: Os.cpus().length,
     memory: `${Math.round(Os.totalmem() / 2 ** 30)} GiB`,
     platform: `${process.platform} ${process.arch}`,
-    node: process.versions.node
+    node: process.versions.node,
+    load: Os.loadavg()
   },
-  versions: Object.fromEntries(
-    ["effect", "lru-cache", "bentocache"].map((name) => [name, versionOf(name)])
-  ),
+  versions: {
+    ...Object.fromEntries(packages.map((name) => [name, versionOf(name)])),
+    redis: await versionOfRedis()
+  },
+  placement,
   isCollected: collect !== undefined
 }
 const { machine, versions } = surroundings
@@ -46,20 +89,27 @@ console.log(
     Object.entries(versions)
       .map(([name, version]) => `${name} ${version}`)
       .join(", "),
+    `Load of the machine: ${machine.load.map((load) => load.toFixed(1)).join(", ")}. Over Redis: ${placement}.`,
     "Peers take turns; ratios are medians over rounds. Times alone vary with the machine."
   ].join("\n")
 )
 
 const reports: Array<Report> = []
-for (const one of cases) {
-  const found = await one(isQuick)
-  reports.push(found)
-  console.log(`\n${print(found)}`)
+for (const name of names) {
+  const found = await cases[name]?.(isQuick)
+  for (const one of [found ?? []].flat()) {
+    reports.push(one)
+    console.log(`\n${print(one)}`)
+  }
 }
 const missed = reports.flatMap(({ targets }) => targets).filter(({ isMet }) => !isMet).length
+const skipped = reports.filter((one) => "skipped" in one).length
 console.log(missed === 0 ? "\nAll targets met." : `\nTargets not met: ${missed}.`)
+if (skipped > 0) console.log(`Cases skipped: ${skipped}.`)
 
-Fs.writeFileSync(
-  new URL("results.json", import.meta.url),
-  `${JSON.stringify({ ...surroundings, cases: reports }, null, 2)}\n`
-)
+if (!isQuick && asked.only === undefined) {
+  Fs.writeFileSync(
+    new URL("results.json", import.meta.url),
+    `${JSON.stringify({ ...surroundings, cases: reports }, null, 2)}\n`
+  )
+}

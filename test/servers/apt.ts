@@ -123,11 +123,15 @@ const withBackports = (text: string, codename: string, isStanzas: boolean): stri
 
 const run = (command: string, args: ReadonlyArray<string>, cwd: string) =>
   Effect.tryPromise({
-    // apt's answer is read, so it must not be translated.
     try: async () => {
+      // What apt says is read, so it must not be translated.
       const env = { ...process.env, LC_ALL: "C" }
       const { stdout } = await promisify(execFile)(command, args, { cwd, env })
       return stdout
     },
-    catch: (cause) => new AptFailed({ message: String(cause), cause })
+    catch: (cause) => {
+      const isAbsent = cause instanceof Error && "code" in cause && cause.code === "ENOENT"
+      const message = isAbsent ? `there is no ${command} to fetch it` : String(cause)
+      return new AptFailed({ message, cause })
+    }
   })

@@ -123,6 +123,9 @@ const inside = (libraries: ReadonlyArray<string>, name: Name) =>
 const firstOf = (paths: ReadonlyArray<string>) =>
   Effect.gen(function* () {
     const fs = yield* FileSystem.FileSystem
-    for (const path of paths) if (yield* fs.exists(path)) return path
+    for (const path of paths) {
+      // A folder that we may not look into is none of ours.
+      if (yield* Effect.orElseSucceed(fs.exists(path), () => false)) return path
+    }
     return undefined
   })

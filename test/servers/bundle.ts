@@ -43,10 +43,9 @@ const compile = async (file: string): Promise<Uint8Array> => {
     platform: "node",
     format: "esm",
     target: "node20",
-    // Its stack traces should name the sources.
-    sourcemap: "inline",
+    // No source map: inline it takes longer to read than all the rest to run.
     logLevel: "silent",
-    // Native, or never needed by what a worker does.
+    // Native.
     external: ["better-sqlite3"],
     // What is CommonJS inside still asks for Node's modules by `require`.
     banner: {

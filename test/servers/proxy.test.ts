@@ -12,7 +12,14 @@ import { Redis, type RedisOptions } from "ioredis"
 import * as Net from "node:net"
 import { type Proxy, startProxy } from "./proxy.js"
 import { type RedisServer, startRedis } from "./redis.js"
-import { commandOf, makeFramer, makeReplyReader, type Words, wordsOf } from "./resp.js"
+import {
+  commandOf,
+  makeFramer,
+  makePlaceKeeper,
+  makeReplyReader,
+  type Words,
+  wordsOf
+} from "./resp.js"
 
 const encode = (words: Words): string =>
   `*${words.length}\r\n${words.map((word) => `$${Buffer.byteLength(word)}\r\n${word}\r\n`).join("")}`
@@ -97,23 +104,57 @@ describe("the framing of RESP", () => {
   })
 })
 
-describe("a reply that looks like a message", () => {
-  const looksLikeOne = makeFramer()(Buffer.from(encode(["message", "a", "b"])))[0]!
-  const confirmed = (type: string) =>
-    makeFramer()(Buffer.from(`${type}3\r\n+subscribe\r\n+a\r\n:1\r\n`))[0]!
+describe("frames from the server", () => {
+  const frame = (bytes: string) => makeFramer()(Buffer.from(bytes))[0]!
+  const confirmed = (type: string, kind: string, channel: string) =>
+    frame(`${type}3\r\n+${kind}\r\n+${channel}\r\n:1\r\n`)
+  const message = frame(encode(["message", "a", "b"]))
+  const range = ["lrange", "list", "0", "-1"]
 
-  it("is a push on a connection that is subscribed in RESP2, and a reply on others", () => {
+  it("that look like messages are pushes only where something is subscribed in RESP2", () => {
     const read = makeReplyReader()
-    expect(read(looksLikeOne, ["lrange", "list", "0", "-1"])).toBe("end")
-    expect(read(confirmed("*"), ["subscribe", "a"])).toBe("end")
-    expect(read(looksLikeOne, ["ping"])).toBe("push")
+    expect(read(message, range)).toBe("end")
+    expect(read(confirmed("*", "subscribe", "a"), ["subscribe", "a"])).toBe("end")
+    expect(read(message, ["ping"])).toBe("push")
+    expect(read(confirmed("*", "unsubscribe", "a"), ["unsubscribe", "a"])).toBe("end")
+    expect(read(message, range)).toBe("end")
   })
 
-  it("is a reply in RESP3", () => {
+  it("that look like messages are replies in RESP3, where pushes say what they are", () => {
     const read = makeReplyReader()
-    expect(read(confirmed(">"), ["subscribe", "a"])).toBe("end")
-    expect(read(looksLikeOne, ["lrange", "list", "0", "-1"])).toBe("end")
-    expect(read(confirmed(">"), ["get", "a"])).toBe("push")
+    expect(read(confirmed(">", "subscribe", "a"), ["subscribe", "a"])).toBe("end")
+    expect(read(message, range)).toBe("end")
+    expect(read(confirmed(">", "subscribe", "a"), range)).toBe("push")
+  })
+
+  it("answer a subscription once for each channel, and a refused one once", () => {
+    const read = makeReplyReader()
+    const readAll = (kind: string, channels: ReadonlyArray<string>, due: Words) =>
+      channels.map((channel) => read(confirmed("*", kind, channel), due))
+    const all = ["subscribe", "a", "b", "c"]
+    expect(readAll("unsubscribe", [""], ["unsubscribe"])).toEqual(["end"])
+    expect(readAll("subscribe", ["a", "b", "c"], all)).toEqual(["part", "part", "end"])
+    expect(readAll("psubscribe", ["p*"], ["psubscribe", "p*"])).toEqual(["end"])
+    expect(read(frame("-NOPERM\r\n"), all)).toBe("end")
+    const left = readAll("unsubscribe", ["c", "a", "b"], ["unsubscribe"])
+    expect(left).toEqual(["part", "part", "end"])
+  })
+})
+
+describe("commands keep their place", () => {
+  it.each<[sentence: string, commands: string, kept: string]>([
+    ["never, if they are plain", "get evalsha publish", ""],
+    ["if they change the connection", "get select get subscribe get", "select subscribe"],
+    ["in a transaction", "get multi set unwatch set exec get", "multi set unwatch set exec"],
+    ["from WATCH on", "watch get multi set discard get", "watch get multi set discard"],
+    ["until UNWATCH", "watch get unwatch get", "watch get unwatch"],
+    ["until UNWATCH, but not in MULTI", "watch multi unwatch exec", "watch multi unwatch exec"],
+    ["until the connection is reset", "watch multi reset get", "watch multi reset"]
+  ])("%s", (_, commands, kept) => {
+    const keepsPlace = makePlaceKeeper()
+    expect(commands.split(" ").filter((name) => keepsPlace([name]))).toEqual(
+      kept.split(" ").filter((name) => name !== "")
+    )
   })
 })
 
@@ -201,6 +242,12 @@ const named =
 
 const until = <A, E>(effect: Effect.Effect<A, E>, isIt: (value: A) => boolean) =>
   Effect.repeat(effect, { until: isIt, schedule: Schedule.spaced(1) })
+
+const countClients = (direct: Redis) =>
+  Effect.map(
+    ask(() => direct.client("LIST")),
+    (list) => String(list).trim().split("\n").length
+  )
 
 const untilSent = (proxy: Proxy, matches: (command: Words) => boolean) =>
   until(proxy.commands, (commands) => commands.some(matches))
@@ -340,14 +387,14 @@ describe.skipIf(isMissing)("commands through the proxy", () => {
     Effect.gen(function* () {
       const { direct, proxy } = yield* startWorld()
       const wire = yield* dial(proxy.port)
-      yield* proxy.hold(named("set", "a"))
-      yield* wire.send("WATCH w", "GET w", "MULTI", "SET a 1", "SET b 2", "EXEC", "GET a")
+      yield* proxy.hold(named("rpush", "a", "1"))
+      yield* wire.send("WATCH w", "MULTI", "RPUSH a 1", "RPUSH a 2", "EXEC", "LRANGE a 0 -1")
       const held = yield* proxy.next()
-      expect(yield* wire.readMany(3)).toEqual(["OK", "", "OK"])
+      expect(yield* wire.readMany(2)).toEqual(["OK", "OK"])
       expect(yield* isSilent(wire.read)).toBe(true)
-      expect(yield* ask(() => direct.mget("a", "b"))).toEqual([null, null])
+      expect(yield* ask(() => direct.exists("a"))).toBe(0)
       yield* held.pass
-      expect(yield* wire.readMany(4)).toEqual(["QUEUED", "QUEUED", "OK OK", "1"])
+      expect(yield* wire.readMany(4)).toEqual(["QUEUED", "QUEUED", "1 2", "1 2"])
     })
   )
 
@@ -382,7 +429,7 @@ describe.skipIf(isMissing)("commands through the proxy", () => {
 
   it.scopedLive("release executes and answers what is held, and holds nothing more", () =>
     Effect.gen(function* () {
-      const { client, direct, proxy } = yield* startWorld()
+      const { client, direct, proxy, server } = yield* startWorld()
       yield* proxy.hold(named("set"))
       const callers = yield* Effect.fork(
         ask(() => Promise.all([client.set("a", "1"), client.set("b", "2"), client.set("c", "3")]))
@@ -390,7 +437,11 @@ describe.skipIf(isMissing)("commands through the proxy", () => {
       const first = yield* proxy.next()
       yield* proxy.next(named("set", "c"))
       yield* first.execute
-      yield* proxy.release
+      yield* server.pause
+      const release = yield* Effect.fork(proxy.release)
+      expect(yield* isRunning(release)).toBe(true)
+      yield* server.resume
+      yield* Fiber.join(release)
       expect(yield* ask(() => direct.mget("a", "b", "c"))).toEqual(["1", "2", "3"])
       expect(yield* Fiber.join(callers)).toEqual(["OK", "OK", "OK"])
       expect(yield* ask(() => client.set("d", "4"))).toBe("OK")
@@ -437,6 +488,7 @@ describe.skipIf(isMissing)("commands through the proxy", () => {
       const held = yield* proxy.next()
       yield* held.lose
       yield* Effect.flip(Fiber.join(caller))
+      yield* proxy.release
       expect(yield* ask(() => direct.get("key"))).toBe(null)
       yield* held.execute
       expect(yield* ask(() => direct.get("key"))).toBe("late")
@@ -548,6 +600,7 @@ describe.skipIf(isMissing)("pushes through the proxy", () => {
       expect((yield* proxy.nextPush()).push).toEqual(["pmessage", "n*", "news", "x"])
       expect((yield* proxy.nextPush()).push).toEqual(["smessage", "shard", "y"])
       yield* proxy.dropPushes
+      yield* proxy.deliverPushes
       yield* wire.send("PING")
       expect(yield* wire.read).toBe("pong ")
     })
@@ -642,6 +695,8 @@ describe.skipIf(isMissing)("the wire itself", () => {
       expect(Duration.toMillis(slow)).toBeGreaterThanOrEqual(298)
       const first = yield* Effect.fork(ask(() => client.echo("first")))
       yield* untilSent(proxy, named("echo", "first"))
+      // Its answer is under way by then.
+      yield* Effect.sleep(50)
       yield* proxy.delay(0)
       expect(yield* ask(() => client.echo("second"))).toBe("second")
       expect(yield* Fiber.join(first)).toBe("first")
@@ -655,13 +710,14 @@ describe.skipIf(isMissing)("the wire itself", () => {
       const { client, direct, proxy } = yield* startWorld({ commandTimeout: 250 })
       const early = yield* dial(proxy.port)
       yield* proxy.blackHole
-      const late = yield* dial(proxy.port)
+      const [late, later] = [yield* dial(proxy.port), yield* dial(proxy.port)]
       yield* Effect.all([early.send("SET early 1"), late.send("SET late 1")])
       yield* Effect.flip(ask(() => client.set("client", "1")))
       yield* proxy.heal
-      yield* Effect.all([early.send("SET early 2"), late.send("SET late 2")])
-      expect(yield* isSilent(Effect.race(early.read, late.read))).toBe(true)
-      expect(yield* ask(() => direct.mget("client", "early", "late"))).toEqual([null, null, null])
+      const wires = [early, late, later]
+      yield* Effect.forEach(wires, (wire) => wire.send("SET wire 2"))
+      expect(yield* isSilent(Effect.raceAll(wires.map((wire) => wire.read)))).toBe(true)
+      expect(yield* ask(() => direct.exists("client", "early", "late", "wire"))).toBe(0)
       const fresh = yield* connect(proxy.url)
       expect(yield* ask(() => fresh.ping())).toBe("PONG")
       expect(yield* proxy.commands).toContainEqual(["set", "early", "1"])
@@ -712,6 +768,23 @@ describe.skipIf(isMissing)("the wire itself", () => {
     })
   )
 
+  it.scopedLive("a cut takes with it what the delay had under way", () =>
+    Effect.gen(function* () {
+      const { direct, proxy } = yield* startWorld()
+      const wire = yield* dial(proxy.port)
+      yield* proxy.hold(named("get"))
+      yield* wire.send("GET held")
+      yield* proxy.next()
+      yield* proxy.delay(100)
+      yield* wire.send("SET key value")
+      yield* Effect.sleep(50)
+      yield* proxy.cut
+      yield* Effect.sleep(100)
+      expect(yield* wire.read).toBe("closed")
+      expect(yield* ask(() => direct.get("key"))).toBe(null)
+    })
+  )
+
   it.scopedLive("connections are refused until the wire is healed, on the same port", () =>
     Effect.gen(function* () {
       const { client, proxy } = yield* startWorld()
@@ -751,10 +824,7 @@ describe.skipIf(isMissing)("the wire itself", () => {
     Effect.gen(function* () {
       const { direct, proxy } = yield* startWorld()
       const wires = yield* Effect.replicateEffect(dial(proxy.port), 3)
-      const clients = Effect.map(
-        ask(() => direct.client("LIST")),
-        (list) => String(list).trim().split("\n").length
-      )
+      const clients = countClients(direct)
       yield* until(clients, (count) => count === 5)
       yield* wires[0]!.send("BLPOP nothing 0")
       yield* untilSent(proxy, named("blpop"))
@@ -771,11 +841,15 @@ describe.skipIf(isMissing)("the wire itself", () => {
       const life = yield* Scope.make()
       const proxy = yield* Scope.extend(startProxy(server), life)
       const wire = yield* dial(proxy.port)
-      yield* wire.send("PING")
+      yield* proxy.hold(named("get"))
+      yield* wire.send("PING", "GET held")
+      yield* proxy.next()
       expect(yield* wire.read).toBe("PONG")
       yield* proxy.delay(10_000)
       yield* wire.send("PING")
       yield* Scope.close(life, Exit.void)
+      const direct = yield* connect(server.url)
+      yield* until(countClients(direct), (count) => count === 1)
       expect(yield* wire.read).toBe("closed")
       expect(yield* (yield* dial(proxy.port)).read).toBe("closed")
     })

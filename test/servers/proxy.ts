@@ -168,6 +168,7 @@ export const startProxy = (target: {
     })
     yield* Effect.addFinalizer(() =>
       Effect.sync(() => {
+        // Or the connections' ends would be under way for as long as the delay.
         world.millis = 0
         server.close()
         for (const connection of world.connections) connection.destroy()

@@ -26,6 +26,8 @@ export interface RedisOptions {
   /** `true`: a clock that runs and can be stepped; `"frozen"`: one that moves by steps alone. */
   readonly fakeClock?: boolean | "frozen" | undefined
   readonly args?: ReadonlyArray<string> | undefined
+  /** Never one of the environment's: this one will be hurt. */
+  readonly own?: boolean | undefined
 }
 
 export interface RedisServer {
@@ -53,9 +55,15 @@ export const startRedis = (
   options: RedisOptions = {}
 ): Effect.Effect<RedisServer, Binaries.ServerMissing | ServerFailed, Scope.Scope> =>
   Effect.suspend(() => {
-    const { args = [], fakeClock = false, flavour = "redis", scripting = true } = options
+    const {
+      args = [],
+      fakeClock = false,
+      flavour = "redis",
+      own = false,
+      scripting = true
+    } = options
     const url = process.env[flavour === "redis" ? "REDIS_URL" : "VALKEY_URL"] ?? ""
-    const isPlain = scripting && fakeClock === false && args.length === 0
+    const isPlain = !own && scripting && fakeClock === false && args.length === 0
     if (flavour === "valkey" && fakeClock !== false) return unfakeable
     if (isPlain && url !== "") return Effect.succeed(foreign(url, flavour))
     return startOwn({ args, fakeClock, flavour, scripting }).pipe(
@@ -72,7 +80,9 @@ const unfakeable = new ServerFailed({
 
 const foreign = (url: string, flavour: Flavour): RedisServer => {
   const { hostname, port } = new URL(url)
-  const refused = Effect.dieMessage("faults are done only to servers that this run has started")
+  const refused = Effect.dieMessage(
+    "faults are done only to servers that this run has started (`own: true`)"
+  )
   return {
     url,
     host: hostname,

@@ -115,7 +115,7 @@ export const makePlaceKeeper = (): ((command: Words) => boolean) => {
       isInMulti || isWatching || changesTheConnection.has(name) || confirmation.test(name)
     if (name === "multi") isInMulti = true
     if (name === "watch") isWatching = true
-    if (name === "unwatch") isWatching = isWatching && isInMulti
+    if (name === "unwatch") isWatching = false
     if (name === "exec" || name === "discard" || name === "reset") isInMulti = isWatching = false
     return keepsPlace
   }
@@ -135,10 +135,9 @@ export const makeReplyReader = (): ((frame: Frame, due: Words | undefined) => Be
   let left: number | undefined
   const confirm = (kind: string, isLeaving: boolean, channel: string, [, ...asked]: Words) => {
     const ofKind = [...subscriptions].filter((name) => name.startsWith(`${kind}:`))
-    left ??= asked.length > 0 ? asked.length : Math.max(1, ofKind.length)
+    left = (left ?? (asked.length || ofKind.length)) - 1
     if (isLeaving) subscriptions.delete(`${kind}:${channel}`)
     else subscriptions.add(`${kind}:${channel}`)
-    left--
     if (left > 0) return "part"
     left = undefined
     return "end"

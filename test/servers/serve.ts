@@ -11,16 +11,22 @@ export type Handlers = Record<
   (payload: never) => Promise<unknown> | Effect.Effect<unknown, unknown>
 >
 
-export type Request = {
-  readonly name: string
-  readonly payload: unknown
-  /** Absent where no reply is awaited. */
-  readonly id?: number
-}
+export type Request =
+  | { readonly type: "stop" }
+  | {
+      readonly type: "call"
+      readonly name: string
+      readonly payload: unknown
+      /** Absent where no reply is awaited. */
+      readonly id?: number
+    }
+
+type Call = Extract<Request, { type: "call" }>
 
 export type Response =
   | { readonly type: "ready" }
-  | { readonly type: "failed"; readonly reason: string }
+  /** Nothing comes after it. */
+  | { readonly type: "ended"; readonly reason?: string }
   | { readonly type: "reply"; readonly id: number; readonly reply?: unknown }
   | { readonly type: "error"; readonly id: number; readonly reason: string }
   | { readonly type: "message"; readonly message: unknown }
@@ -30,7 +36,7 @@ export const post = (message: unknown): Effect.Effect<void> =>
   Effect.sync(() => respond({ type: "message", message }))
 
 /**
- * Serves until the parent lets go, or is gone. Handlers made by an effect may use its scope: it is
+ * Serves until the parent says stop, or is gone. Handlers made by an effect may use its scope: it is
  * closed when the worker is stopped, not when it is killed.
  */
 export const serve = <H extends Handlers>(
@@ -40,26 +46,34 @@ export const serve = <H extends Handlers>(
   const main = Effect.runFork(
     Effect.scoped(
       Effect.flatMap(made, (handlers) => {
-        process.on("message", (request: Request) => answer(handlers, request))
+        process.on("message", (request: Request) => {
+          if (request.type === "call") answer(handlers, request)
+        })
         respond({ type: "ready" })
         return Effect.never
       })
     )
   )
-  process.on("disconnect", () => Effect.runFork(Fiber.interrupt(main)))
+  const stop = () => void Effect.runFork(Fiber.interrupt(main))
+  process.on("disconnect", stop)
+  process.on("message", (request: Request) => {
+    if (request.type === "stop") stop()
+  })
   main.addObserver((exit) => {
-    const end = () => process.exit()
-    if (Exit.isSuccess(exit) || Exit.isInterrupted(exit)) return end()
-    respond({ type: "failed", reason: Cause.pretty(exit.cause) }, end)
+    const reason =
+      Exit.isFailure(exit) && !Exit.isInterrupted(exit) ? { reason: Cause.pretty(exit.cause) } : {}
+    // What has not been written yet would be lost with the process.
+    if (process.connected) respond({ type: "ended", ...reason }, () => process.exit())
+    else process.exit()
   })
 }
 
-const answer = (handlers: Handlers, { id, name, payload }: Request): void => {
+const answer = (handlers: Handlers, { id, name, payload }: Call): void => {
   const call = Effect.suspend(() => {
     const handler = handlers[name]
     if (handler === undefined) return Effect.dieMessage(`no handler for ${name}`)
     const result = handler(payload as never)
-    return Effect.isEffect(result) ? result : Effect.tryPromise(() => result)
+    return Effect.isEffect(result) ? result : Effect.promise(() => result)
   })
   Effect.runCallback(call, {
     onExit: (exit) => {

@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
 import * as Node from "node:child_process"
+import { once } from "node:events"
 import { fileURLToPath } from "node:url"
 import { bundle } from "./bundle.js"
 import * as ChildProcess from "./childProcess.js"
@@ -62,7 +63,7 @@ export const startWorker = <H extends Handlers = Untyped>(
     const path = yield* bundle(file instanceof URL ? fileURLToPath(file) : file)
     const line = yield* Effect.acquireRelease(open(path, env), ({ kill }) => kill)
     yield* Deferred.await(line.ready)
-    const { ask, child, gone, kill, messages, pid, send } = line
+    const { ask, gone, kill, messages, pid, send } = line
     const alive = (effect: Effect.Effect<void>) =>
       Effect.if(Deferred.isDone(gone), {
         onTrue: () => Effect.dieMessage("the worker is not running"),
@@ -71,15 +72,12 @@ export const startWorker = <H extends Handlers = Untyped>(
     return {
       pid,
       ask: (name, ...[payload]) => ask(name, payload) as Effect.Effect<never, WorkerFailed>,
-      send: (name, ...[payload]) => send({ name, payload }),
+      send: (name, ...[payload]) => send({ type: "call", name, payload }),
       messages,
       pause: alive(ChildProcess.pause(pid)),
       resume: alive(ChildProcess.resume(pid)),
       kill,
-      stop: Effect.zipRight(
-        Effect.sync(() => child.connected && child.disconnect()),
-        Deferred.await(gone)
-      )
+      stop: Effect.zipRight(Effect.ignore(send({ type: "stop" })), Deferred.await(gone))
     }
   })
 
@@ -107,8 +105,8 @@ const open = (path: string, env: Readonly<Record<string, string>>) =>
       switch (response.type) {
         case "ready":
           return Deferred.unsafeDone(ready, Effect.void)
-        case "failed":
-          return Deferred.unsafeDone(ready, fail(response.reason))
+        case "ended":
+          return Deferred.unsafeDone(ready, fail(response.reason ?? "the worker has ended"))
         case "reply":
           return settle(response.id, Effect.succeed(response.reply))
         case "error":
@@ -117,9 +115,11 @@ const open = (path: string, env: Readonly<Record<string, string>>) =>
           return void Queue.unsafeOffer(messages, response.message)
       }
     })
-    child.on("exit", (code, signal) => {
+    // Both: what it said last may be read after its exit.
+    const ends = ["exit", "disconnect"].map((event) => once(child, event))
+    void Promise.all(ends).then(() => {
       unbind()
-      const failure = fail(`the worker has ended (${signal ?? code})`)
+      const failure = fail(`the worker has ended (${child.signalCode ?? child.exitCode})`)
       Deferred.unsafeDone(ready, failure)
       for (const id of asked.keys()) settle(id, failure)
       Deferred.unsafeDone(gone, Effect.void)
@@ -134,12 +134,12 @@ const open = (path: string, env: Readonly<Record<string, string>>) =>
         const id = ++lastId
         const reply = yield* Deferred.make<unknown, WorkerFailed>()
         asked.set(id, reply)
-        yield* send({ name, payload, id })
+        yield* send({ type: "call", name, payload, id })
         return yield* Deferred.await(reply)
       })
     const kill = Effect.zipRight(
       Effect.sync(() => child.kill("SIGKILL")),
       Deferred.await(gone)
     )
-    return { ask, child, gone, kill, messages, pid, ready, send }
+    return { ask, gone, kill, messages, pid, ready, send }
   })

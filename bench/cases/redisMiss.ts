@@ -1,0 +1,77 @@
+/** A miss in Redis: a key never asked for before, and a creator that costs nothing. */
+import * as Effect from "effect/Effect"
+import { Cache } from "effect-larder"
+import type { Redis } from "ioredis"
+import { randomUUID } from "node:crypto"
+import { inFibers, inLoops } from "../crowds.js"
+import { interleave, type Peer } from "../harness.js"
+import { overRedis } from "../overRedis.js"
+import { ours } from "../peers.js"
+import * as Clients from "../redisClients.js"
+import { atMost, report } from "../report.js"
+import { sumOfIds, type User, userOf } from "../users.js"
+
+const byHand = "GET, SET NX PX, SET PX, EVALSHA by hand"
+
+const crowds = [
+  { callers: 1, misses: 500 },
+  { callers: 50, misses: 4_000 }
+]
+
+export const redisMiss = overRedis("Redis miss", (redis, isQuick) =>
+  Effect.gen(function* () {
+    const runtime = yield* Clients.makeRuntime(redis)
+    const connection = yield* Clients.connect(redis)
+    const getOrCreate = yield* lockedByHand(connection)
+    return yield* Effect.forEach(crowds, ({ callers, misses }) =>
+      Effect.promise(async () => {
+        const title = `Redis miss, ${callers} ${callers === 1 ? "caller" : "callers"}`
+        const peers = [
+          {
+            name: ours,
+            turn: inFibers(runtime, callers)((key) => Cache.getOrCreate(key, load(key)))
+          },
+          {
+            name: byHand,
+            turn: inLoops(callers)({
+              fetch: (key) => getOrCreate(key, userOf),
+              userIn: (found) => found as User
+            })
+          }
+        ].map((peer): Peer => ({
+          ops: misses,
+          // Scripts stay: they are no keys.
+          prepare: () => connection.flushall(),
+          expected: sumOfIds,
+          ...peer
+        }))
+        const method = isQuick ? { warmups: 2, rounds: 8 } : { warmups: 4, rounds: 30 }
+        const turns = await interleave(title, peers, method)
+        return report(title, turns, [atMost(turns, byHand, 1)])
+      })
+    )
+  })
+)
+
+const load = (key: string) => Effect.sync(() => userOf(key))
+
+const unlock = `if redis.call("GET", KEYS[1]) == ARGV[1] then return redis.call("DEL", KEYS[1]) else return 0 end`
+
+/** The lock that everybody writes: it keeps others away, and nothing more. */
+const lockedByHand = (connection: Redis) =>
+  Effect.map(
+    Effect.promise(() => connection.script("LOAD", unlock)),
+    (sha) =>
+      async (key: string, create: (key: string) => User): Promise<User> => {
+        const found = await connection.get(key)
+        if (found !== null) return JSON.parse(found)
+        const lock = `lock:${key}`
+        const token = randomUUID()
+        if ((await connection.set(lock, token, "PX", 5_000, "NX")) === null)
+          throw new Error("locked")
+        const user = create(key)
+        await connection.set(key, JSON.stringify(user), "PX", Clients.ttl)
+        await connection.evalsha(String(sha), 1, lock, token)
+        return user
+      }
+  )

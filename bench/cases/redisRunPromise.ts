@@ -1,0 +1,46 @@
+/** A hit in Redis from outside Effect: a `runPromise` a lookup, as a web server would. */
+import * as Effect from "effect/Effect"
+import { inOneTick, inTicksOfTheirOwn } from "../crowds.js"
+import { interleave, type Peer } from "../harness.js"
+import { overRedis } from "../overRedis.js"
+import { ours } from "../peers.js"
+import * as RedisPeers from "../redisPeers.js"
+import { report } from "../report.js"
+import { sumOfIds, type User } from "../users.js"
+
+const ways = [
+  { way: inOneTick, title: (callers: string) => `${callers} calls of one tick` },
+  { way: inTicksOfTheirOwn, title: (callers: string) => `${callers} calls, each of its own tick` }
+]
+
+const crowds = [
+  { callers: 10, lookups: 4_000 },
+  { callers: 100, lookups: 10_000 },
+  { callers: 1_000, lookups: 20_000 }
+]
+
+export const redisRunPromise = overRedis("Redis hit through runPromise", (redis, isQuick) =>
+  Effect.gen(function* () {
+    const { lookup, others, runtime } = yield* RedisPeers.make(redis)
+    const ourFetching: RedisPeers.Fetching = {
+      name: ours,
+      fetch: (key) => runtime.runPromise(lookup(key)),
+      userIn: (found) => found as User
+    }
+    const configurations = ways.flatMap((way) => crowds.map((crowd) => ({ ...way, ...crowd })))
+    return yield* Effect.forEach(configurations, ({ callers, lookups, title, way }) =>
+      Effect.promise(async () => {
+        const full = `Redis hit through runPromise, ${title(callers.toLocaleString("en"))}`
+        const turnOf = way(callers)
+        const peers = [ourFetching, ...others].map((fetching): Peer => ({
+          name: fetching.name,
+          ops: lookups,
+          turn: turnOf(fetching),
+          expected: sumOfIds
+        }))
+        const method = isQuick ? { warmups: 1, rounds: 3 } : { warmups: 3, rounds: 15 }
+        return report(full, await interleave(full, peers, method), [])
+      })
+    )
+  })
+)

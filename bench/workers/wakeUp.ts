@@ -1,0 +1,111 @@
+/** One of the processes of `cases/redisWakeUp.ts`: some clients, each with connections of its own. */
+import * as Effect from "effect/Effect"
+import { Cache } from "effect-larder"
+import type { Redis } from "ioredis"
+import { serve } from "../../test/servers/serve.js"
+import * as Clients from "../redisClients.js"
+import { type User, users } from "../users.js"
+import { readSettings, type Settings } from "./settings.js"
+
+/** What happened here, in microseconds of the machine's clock. */
+export interface Arrivals {
+  /** When the maker knew that the value was stored, if the maker was here. */
+  readonly made: number | undefined
+  /** When each of those who waited had it. Who came too late to wait is left out. */
+  readonly woken: ReadonlyArray<number>
+}
+
+/** How long it takes to make the value, in milliseconds. */
+const creation = 100
+
+const user = users[0] as User
+
+// The same clock in all processes: CLOCK_MONOTONIC on Linux, the like elsewhere.
+const microseconds = (): number => Number(process.hrtime.bigint() / 1_000n)
+
+const arrivals = (results: ReadonlyArray<Result>): Arrivals => ({
+  made: results.find(({ role }) => role === "maker")?.at,
+  woken: results.filter(({ role }) => role === "waiter").map(({ at }) => at)
+})
+
+interface Result {
+  readonly role: "maker" | "waiter" | "late"
+  readonly at: number
+}
+
+/** A cache, and a caller of it. */
+const makeCaller = (settings: Settings) =>
+  Effect.map(Clients.makeRuntime(settings), (runtime) => (key: string): Promise<Result> => {
+    const waits = Effect.map(Cache.counters, (counters) => counters.waits)
+    return runtime.runPromise(
+      Effect.gen(function* () {
+        let isMaker = false
+        const before = yield* waits
+        const create = Effect.sync(() => {
+          isMaker = true
+          return user
+        })
+        yield* Cache.getOrCreate(key, Effect.delay(create, creation))
+        const at = microseconds()
+        const hasWaited = (yield* waits) > before
+        return { role: isMaker ? "maker" : hasWaited ? "waiter" : "late", at }
+      })
+    )
+  })
+
+const channel = "by hand"
+
+/** PUBLISH → GET: the least that a waiter can do. */
+const makeByHand = (settings: Settings) =>
+  Effect.gen(function* () {
+    const commands = yield* Clients.connect(settings)
+    const subscriber = yield* Clients.connect(settings)
+    const waiting = new Map<string, () => void>()
+    const heard = new Set<string>()
+    subscriber.on("message", (_channel: string, key: string) => {
+      heard.add(key)
+      waiting.get(key)?.()
+    })
+    yield* Effect.promise(() => subscriber.subscribe(channel))
+    return {
+      make: (key: string) => publish(commands, key),
+      wait: async (key: string): Promise<Result> => {
+        const isLate = heard.has(key)
+        if (!isLate) await new Promise<void>((resolve) => waiting.set(key, resolve))
+        waiting.delete(key)
+        JSON.parse((await commands.get(key)) ?? "")
+        return { role: isLate ? "late" : "waiter", at: microseconds() }
+      }
+    }
+  })
+
+const publish = async (commands: Redis, key: string): Promise<Result> => {
+  await new Promise((resolve) => setTimeout(resolve, creation))
+  await commands
+    .pipeline()
+    .set(key, JSON.stringify(user), "PX", Clients.ttl)
+    .publish(channel, key)
+    .exec()
+  return { role: "maker", at: microseconds() }
+}
+
+const make = Effect.gen(function* () {
+  const settings = readSettings()
+  const callers = yield* Effect.replicateEffect(makeCaller(settings), settings.clients)
+  const byHand = yield* Effect.replicateEffect(makeByHand(settings), settings.clients)
+  return {
+    /** All clients ask for the key; one of all processes makes it. */
+    ours: (key: string) => Promise.all(callers.map((caller) => caller(key))).then(arrivals),
+    /** All clients wait for the key, but for the one that makes it if that is to be here. */
+    byHand: ({ isMaker, key }: { readonly key: string; readonly isMaker: boolean }) =>
+      Promise.all(
+        byHand.map((client, index) =>
+          isMaker && index === 0 ? client.make(key) : client.wait(key)
+        )
+      ).then(arrivals)
+  }
+})
+
+export type WakeUpHandlers = Effect.Effect.Success<typeof make>
+
+serve(make)

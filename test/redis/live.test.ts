@@ -1,0 +1,106 @@
+/** Processes that know Redis from their environment alone. */
+import { expect, layer } from "@effect/vitest"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { describeWithServer } from "../servers/describeWithServer.js"
+import { command, type RedisServer, startRedis } from "../servers/redis.js"
+import { startWorker } from "../servers/worker.js"
+import type { LiveHandlers } from "./live.worker.js"
+
+class Server extends Context.Tag("test/Server")<Server, RedisServer>() {
+  static readonly layer = Layer.scoped(Server, startRedis())
+}
+
+const prefix = `live-${process.pid}-${Date.now()}`
+
+const start = (env: Readonly<Record<string, string>>) =>
+  startWorker<LiveHandlers>(new URL("live.worker.ts", import.meta.url), {
+    env: { REDIS_URL: "", LARDER_CACHE_REDIS_URL: "", LARDER_CACHE_PREFIX: prefix, ...env }
+  })
+
+type Started = Effect.Effect.Success<ReturnType<typeof start>>
+
+const loudest = (worker: Started) =>
+  Effect.map(worker.ask("logged"), (logged) => logged.filter(({ level }) => level === "ERROR"))
+
+/** Without Redis: one load for all who ask at once, and another for those who ask after them. */
+const expectDegraded = (worker: Started, key: string) =>
+  Effect.gen(function* () {
+    expect(yield* worker.ask("ask", { key, callers: 500 })).toHaveLength(1)
+    expect(yield* worker.ask("loads")).toBe(1)
+    yield* worker.ask("ask", { key, callers: 500 })
+    expect(yield* worker.ask("loads")).toBe(2)
+    expect(yield* command(yield* Server, "EXISTS", `${prefix}:${key}`)).toBe(0)
+  })
+
+describeWithServer("the live cache", ["redis"], () => {
+  layer(Server.layer, { excludeTestServices: true })((it) => {
+    it.scoped("shares an entry with another process that finds Redis at the same REDIS_URL", () =>
+      Effect.gen(function* () {
+        const { url } = yield* Server
+        const one = yield* start({ REDIS_URL: url })
+        const two = yield* start({ REDIS_URL: url })
+        const [value] = yield* one.ask("ask", { key: "shared", callers: 10 })
+        expect(value).toBe(`load 1 of ${one.pid}`)
+        expect(yield* two.ask("ask", { key: "shared", callers: 10 })).toEqual([value])
+        expect(yield* two.ask("loads")).toBe(0)
+        expect(yield* two.ask("sockets")).toBeGreaterThan(0)
+        expect(yield* loudest(two)).toEqual([])
+      })
+    )
+
+    it.scoped("goes by LARDER_CACHE_REDIS_URL where that is set, too", () =>
+      Effect.gen(function* () {
+        const { url } = yield* Server
+        const one = yield* start({ REDIS_URL: url })
+        const two = yield* start({ REDIS_URL: "no url", LARDER_CACHE_REDIS_URL: url })
+        const [value] = yield* one.ask("ask", { key: "preferred", callers: 1 })
+        expect(yield* two.ask("ask", { key: "preferred", callers: 1 })).toEqual([value])
+        expect(yield* loudest(two)).toEqual([])
+      })
+    )
+
+    it.scoped("says so where the address is wrong, goes on alone, and tries no other address", () =>
+      Effect.gen(function* () {
+        const { url } = yield* Server
+        const wrong = ["no url", "http://127.0.0.1", "redis://:s3cret@/0", "127.0.0.1:6379"]
+        yield* Effect.forEach(
+          wrong,
+          (address, index) =>
+            Effect.gen(function* () {
+              const worker = yield* start({ REDIS_URL: url, LARDER_CACHE_REDIS_URL: address })
+              yield* expectDegraded(worker, `alone-${index}`)
+              const [error] = yield* loudest(worker)
+              expect(error?.text).toContain("goes on without Redis")
+              expect(error?.text).not.toContain("s3cret")
+              expect(yield* worker.ask("sockets")).toBe(0)
+            }),
+          { concurrency: "unbounded" }
+        )
+      })
+    )
+
+    it.scoped("says so where the password is wrong, and goes on alone", () =>
+      Effect.gen(function* () {
+        const { host, port } = yield* Server
+        const worker = yield* start({ REDIS_URL: `redis://nobody:s3cret@${host}:${port}` })
+        yield* expectDegraded(worker, "refused")
+        const [error] = yield* loudest(worker)
+        expect(error?.text).toContain("refuses us")
+        expect(error?.text).not.toContain("s3cret")
+      })
+    )
+
+    it.scoped("never hits, and connects to nobody, where it is not enabled", () =>
+      Effect.gen(function* () {
+        const { url } = yield* Server
+        const worker = yield* start({ REDIS_URL: url, LARDER_CACHE_ENABLED: "false" })
+        expect(yield* worker.ask("ask", { key: "disabled", callers: 10 })).toHaveLength(10)
+        expect(yield* worker.ask("loads")).toBe(10)
+        expect(yield* worker.ask("sockets")).toBe(0)
+        expect(yield* worker.ask("logged")).toEqual([])
+      })
+    )
+  })
+})

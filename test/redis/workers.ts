@@ -1,0 +1,95 @@
+/** Worker processes over a Redis of their own, for as long as a suite lasts. */
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Queue from "effect/Queue"
+import * as Schedule from "effect/Schedule"
+import { type Address, command, type RedisServer, startRedis } from "../servers/redis.js"
+import { startWorker, type Worker } from "../servers/worker.js"
+import { asEnvironment, loadsKey, type ProcessSettings } from "./processes.js"
+import type { ProcessHandlers, Results } from "./processes.worker.js"
+
+export type Process = Worker<ProcessHandlers>
+
+export const startProcess = (settings: ProcessSettings) =>
+  startWorker<ProcessHandlers>(new URL("processes.worker.ts", import.meta.url), {
+    env: asEnvironment(settings)
+  })
+
+export const startProcesses = (count: number, settings: ProcessSettings) =>
+  Effect.replicateEffect(startProcess(settings), count, { concurrency: "unbounded" })
+
+/** A Redis, and eight processes over it. */
+export class Eight extends Context.Tag("test/Eight")<
+  Eight,
+  { readonly redis: RedisServer; readonly prefix: string; readonly all: ReadonlyArray<Process> }
+>() {
+  static readonly layer = (settings: Omit<ProcessSettings, "url" | "prefix"> = {}) =>
+    Layer.scoped(
+      Eight,
+      Effect.gen(function* () {
+        const redis = yield* startRedis()
+        const prefix = `eight-${process.pid}-${Date.now()}`
+        const all = yield* startProcesses(8, { ...settings, url: redis.url, prefix })
+        return { redis, prefix, all }
+      })
+    )
+}
+
+/** How often a creator of the key has begun, in all processes. */
+export const loadsOf = (redis: Address, prefix: string, key: string) =>
+  Effect.map(command(redis, "GET", loadsKey(prefix, key)), Number)
+
+/** Returns when the process begins a load of that key: the number of the load. */
+export const nextLoad = ({ messages }: Process, key: string) =>
+  Effect.repeat(Effect.map(Queue.take(messages), asLoad), {
+    until: (load): load is Load => load?.key === key
+  }).pipe(Effect.map(({ load }) => load))
+
+interface Load {
+  readonly key: string
+  readonly load: number
+}
+
+const asLoad = (message: unknown): Load | undefined =>
+  typeof message === "object" && message !== null && "load" in message
+    ? (message as Load)
+    : undefined
+
+/** Returns when each of them waits for another process's lease, besides those that did `before`. */
+export const untilWaiting = (all: ReadonlyArray<Process>, waited: ReadonlyArray<number>) =>
+  Effect.forEach(all, (process, index) =>
+    Effect.repeat(process.ask("counters"), {
+      until: ({ waits }) => waits > (waited[index] ?? 0),
+      schedule: Schedule.spaced("10 millis")
+    })
+  )
+
+/** One of the counters, of each process. */
+export const counted = (
+  all: ReadonlyArray<Process>,
+  name: "waits" | "takeovers" | "fencedWrites" | "backendErrors" | "loads"
+) =>
+  Effect.forEach(all, (process) =>
+    Effect.map(process.ask("counters"), (counters) => counters[name])
+  )
+
+/** What the crowds of all processes got, together. */
+export const total = (results: ReadonlyArray<Results>): Results => {
+  const sum: Record<string, number> = {}
+  for (const each of results) {
+    for (const [text, count] of Object.entries(each)) sum[text] = (sum[text] ?? 0) + count
+  }
+  return sum
+}
+
+/** An effect's value, and how many milliseconds it took. */
+export const timed = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.map(Effect.timed(effect), ([took, value]) => ({
+    value,
+    took: Math.round(Duration.toMillis(took))
+  }))
+
+export const median = (numbers: ReadonlyArray<number>): number =>
+  numbers.toSorted((one, other) => one - other)[numbers.length >> 1] ?? Number.NaN
