@@ -89,17 +89,21 @@ export const open = (make: () => Handle): Effect.Effect<Link, never, Scope.Scope
     let lastError: unknown = new Error("There is no connection")
 
     // Entries are dated by one clock, also in a cluster; whether a command came
-    // late to a node is decided by that node's own.
+    // late to a node is decided by that node's own, once it has been asked.
+    const sampleOf = (node: Redis): Effect.Effect<void, BackendError> => {
+      if (node === shape.nodes()[0]) return main.sample(node)
+      const clock = new ServerClock()
+      return Effect.map(clock.sample(node), () => void clocks.set(nameOf(node), clock))
+    }
     const sample = Effect.suspend(() => {
       const [server, ...others] = shape.nodes()
       if (server === undefined) return Effect.fail(fault("time", lastError))
-      const sampleOther = (node: Redis) => {
-        const clock = new ServerClock()
-        return Effect.map(clock.sample(node), () => clocks.set(nameOf(node), clock))
-      }
       return Effect.zipRight(
-        Effect.forEach(others, (node) => Effect.ignore(sampleOther(node)), { discard: true }),
-        main.sample(server)
+        Effect.forEach(others, (node) => Effect.ignore(sampleOf(node)), {
+          concurrency: "unbounded",
+          discard: true
+        }),
+        sampleOf(server)
       )
     })
 
@@ -128,7 +132,7 @@ export const open = (make: () => Handle): Effect.Effect<Link, never, Scope.Scope
       resample: (wireKey) =>
         Effect.suspend(() => {
           const node = shape.nodeOf(wireKey)
-          return node === undefined ? Effect.void : clockOf(wireKey).sample(node)
+          return node === undefined ? Effect.void : sampleOf(node)
         }),
       epoch: Effect.suspend(() =>
         isReady

@@ -149,25 +149,46 @@ const addressOf = (setting: string, text: string): Address => {
 }
 
 const databaseOf = (setting: string, given: string | number): number => {
-  const database = Number(given)
+  const database = typeof given === "string" && !/^\d+$/.test(given) ? NaN : Number(given)
   if (Number.isSafeInteger(database) && database >= 0) return database
   throw wrong(setting, JSON.stringify(given), "a whole number from 0 up")
 }
 
 const parseUrl = (text: string): RedisOptions => {
-  // The text may hold a password, so the error does not show it.
   const parsed = URL.canParse(text) ? new URL(text) : undefined
-  if (parsed === undefined || !/^rediss?:$/.test(parsed.protocol) || parsed.hostname === "") {
-    throw wrong("url", "not shown here, for it may hold a password,", "redis://host:port/database")
+  if (
+    parsed === undefined ||
+    !/^rediss?:$/.test(parsed.protocol) ||
+    parsed.hostname === "" ||
+    // A `/`, `?` or `#` in a password, not encoded, ends the address before its host.
+    (parsed.pathname + parsed.search + parsed.hash).includes("@")
+  ) {
+    throw wrongUrl()
   }
-  const path = decodeURIComponent(parsed.pathname.slice(1))
+  const path = decodePart(parsed.pathname.slice(1))
   return {
     host: parsed.hostname.replace(/^\[(.*)\]$/, "$1"),
     port: parsed.port === "" ? 6379 : Number(parsed.port),
-    ...(parsed.username !== "" && { username: decodeURIComponent(parsed.username) }),
-    ...(parsed.password !== "" && { password: decodeURIComponent(parsed.password) }),
-    ...(path !== "" && { db: databaseOf("url", path) }),
+    ...(parsed.username !== "" && { username: decodePart(parsed.username) }),
+    ...(parsed.password !== "" && { password: decodePart(parsed.password) }),
+    ...(path !== "" && { db: databaseOf("url (its database)", path) }),
     ...(parsed.protocol === "rediss:" && { tls: {} })
+  }
+}
+
+/** The text may hold a password, so the error does not show it. */
+const wrongUrl = (): Error =>
+  wrong(
+    "url",
+    "not shown here, for it may hold a password",
+    "redis://user:password@host:port/database, user and password percent-encoded"
+  )
+
+const decodePart = (part: string): string => {
+  try {
+    return decodeURIComponent(part)
+  } catch {
+    throw wrongUrl()
   }
 }
 
@@ -195,7 +216,7 @@ export const decode = (options: RedisClientOptions): Settings => {
     ...(username !== undefined && { username }),
     ...(password !== undefined && { password: Redacted.value(password) }),
     ...(tls !== undefined && tls !== false && { tls: tls === true ? {} : tls }),
-    ...(sentinels !== undefined && sentinelOptions(sentinels, tls))
+    ...(sentinels !== undefined && sentinelOptions(sentinels, tls, limits))
   }
   const nodes = cluster?.nodes.map((node) => addressOf("cluster", node))
   if (nodes?.length === 0) throw wrong("cluster", "without nodes", "at least one host:port")
@@ -208,6 +229,8 @@ export const decode = (options: RedisClientOptions): Settings => {
       nodes,
       options: {
         ...requiredOfCluster(limits, given),
+        // A certificate is for a name: resolved here, there would be none to check it by.
+        ...(given.tls !== undefined && { dnsLookup: (name, found) => found(null, name) }),
         ...(cluster?.natMap !== undefined && { natMap: cluster.natMap })
       }
     }
@@ -216,12 +239,15 @@ export const decode = (options: RedisClientOptions): Settings => {
 
 const sentinelOptions = (
   { name, nodes, password, username }: Sentinels,
-  tls: RedisClientOptions["tls"]
+  tls: RedisClientOptions["tls"],
+  { commandTimeout }: Limits
 ): RedisOptions => {
   if (nodes.length === 0) throw wrong("sentinels", "without nodes", "at least one host:port")
   return {
     name,
     sentinels: nodes.map((node) => addressOf("sentinels", node)),
+    // One that is silent would keep the others from being asked.
+    sentinelCommandTimeout: commandTimeout,
     ...(username !== undefined && { sentinelUsername: username }),
     ...(password !== undefined && { sentinelPassword: Redacted.value(password) }),
     ...(tls !== undefined && tls !== false && { enableTLSForSentinelMode: true })
