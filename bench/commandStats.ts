@@ -15,8 +15,8 @@ export interface Account {
   readonly took: number
 }
 
-/** What the measuring itself says. */
-const ownCommands = new Set(["info", "echo", "monitor"])
+/** What the measuring itself says, and what a connection says about itself. */
+const ownCommands = new Set(["info", "echo", "monitor", "subscribe", "ping"])
 
 interface Stats {
   readonly calls: Counts

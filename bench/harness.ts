@@ -24,11 +24,19 @@ export interface Method {
   readonly rounds: number
   /** Measure what each turn leaves on the heap, too. */
   readonly withHeap?: boolean
+  /**
+   * Collect garbage before each turn; default true. Not where turns are short and
+   * all of it is long code: what has been compiled goes with the garbage, and a
+   * turn of 500 lookups in Redis then takes twice the CPU, the more the longer its code.
+   */
+  readonly isCollectedFirst?: boolean
 }
 
 export interface Turn {
   /** Nanoseconds an operation took. */
   readonly time: number
+  /** Nanoseconds that this process was busy with it, on all its threads: others' load is not in it. */
+  readonly cpu: number
   /** What the turn left on the heap, in bytes; 0 if that is not measured. */
   readonly growth: number
 }
@@ -60,14 +68,14 @@ const heap = (): number => {
 export const interleave = async (
   title: string,
   peers: ReadonlyArray<Peer>,
-  { rounds, warmups, withHeap = false }: Method
+  { isCollectedFirst = true, rounds, warmups, withHeap = false }: Method
 ): Promise<Turns> => {
   const turns = new Map<string, Array<Turn>>(peers.map(({ name }) => [name, []]))
   announce(title)
   for (let round = -warmups; round < rounds; round++) {
     progress(round < 0 ? `${title}: warm-up` : `${title}: round ${round + 1} of ${rounds}`)
     for (const peer of rotated(peers, round + warmups)) {
-      const turn = await take(peer, withHeap)
+      const turn = await take(peer, isCollectedFirst, withHeap)
       if (round >= 0) turns.get(peer.name)?.push(turn)
     }
   }
@@ -75,22 +83,26 @@ export const interleave = async (
   return turns
 }
 
-/** Nobody pays for another's garbage: each turn begins with none. */
+/** Nobody pays for another's garbage if each turn begins with none. */
 const take = async (
   { expected, name, ops, prepare, turn }: Peer,
+  isCollectedFirst: boolean,
   withHeap: boolean
 ): Promise<Turn> => {
   await prepare?.()
-  const before = heap()
+  const before = isCollectedFirst || withHeap ? heap() : 0
+  const busy = process.cpuUsage()
   const start = process.hrtime.bigint()
   const result = turn(ops)
   // A peer that gives its result at once is not billed for a tick.
   const actual = typeof result === "number" ? result : await result
   const time = Number(process.hrtime.bigint() - start) / ops
+  const { system, user } = process.cpuUsage(busy)
+  const cpu = ((system + user) * 1_000) / ops
   if (actual !== expected(ops)) {
     throw new Error(`${name} gave ${actual} where ${expected(ops)} was right`)
   }
-  return { time, growth: withHeap ? heap() - before : 0 }
+  return { time, cpu, growth: withHeap ? heap() - before : 0 }
 }
 
 const rotated = <A>(items: ReadonlyArray<A>, by: number): ReadonlyArray<A> => {
@@ -116,6 +128,9 @@ const timesOf = (turns: Turns, name: string): ReadonlyArray<number> =>
   (turns.get(name) ?? []).map(({ time }) => time)
 
 export const times = (turns: Turns, name: string): Quartiles => quartiles(timesOf(turns, name))
+
+export const cpu = (turns: Turns, name: string): Quartiles =>
+  quartiles((turns.get(name) ?? []).map((turn) => turn.cpu))
 
 /** How many times as long `name` takes as `other`, round by round. */
 export const ratio = (turns: Turns, name: string, other: string): Quartiles => {

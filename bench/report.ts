@@ -1,5 +1,5 @@
 /** What a case found, and whether that is what we promise. */
-import { growth, ratio, table, times, type Quartiles, type Turns } from "./harness.js"
+import { cpu, growth, ratio, table, times, type Quartiles, type Turns } from "./harness.js"
 import { ours } from "./peers.js"
 
 export interface Target {
@@ -13,6 +13,8 @@ export interface Finding {
   readonly nanoseconds: Quartiles
   /** Our time as a share of this peer's, round by round; of ours, undefined. */
   readonly oursToPeer: Quartiles | undefined
+  /** How long an operation kept this process busy. */
+  readonly cpuNanoseconds: Quartiles | undefined
   /** What it left on the heap, in bytes, over all rounds. */
   readonly heapGrowth: number | undefined
 }
@@ -49,7 +51,7 @@ export const report = (
   title: string,
   turns: Turns,
   targets: ReadonlyArray<Target>,
-  { withHeap = false } = {}
+  { withCpu = false, withHeap = false } = {}
 ): Comparison => ({
   title,
   rounds: turns.get(ours)?.length ?? 0,
@@ -57,6 +59,7 @@ export const report = (
     peer,
     nanoseconds: times(turns, peer),
     oursToPeer: peer === ours ? undefined : ratio(turns, ours, peer),
+    cpuNanoseconds: withCpu ? cpu(turns, peer) : undefined,
     heapGrowth: withHeap ? growth(turns, peer) : undefined
   })),
   targets
@@ -97,14 +100,19 @@ export const print = (report: Report): string => {
 const shown = (it: string | number): string => (typeof it === "number" ? it.toFixed(2) : it)
 
 const comparison = ({ findings }: Comparison): string => {
+  const hasCpu = findings.some(({ cpuNanoseconds }) => cpuNanoseconds !== undefined)
   const hasHeap = findings.some(({ heapGrowth }) => heapGrowth !== undefined)
-  const head = ["", "median", "quartiles", "ours / peer", ...(hasHeap ? ["heap"] : [])]
-  const rows = findings.map(({ heapGrowth, nanoseconds, oursToPeer, peer }) => [
+  const columns = (cpu: string, heap: string) => [
+    ...(hasCpu ? [cpu] : []),
+    ...(hasHeap ? [heap] : [])
+  ]
+  const head = ["", "median", "quartiles", "ours / peer", ...columns("CPU here", "heap")]
+  const rows = findings.map(({ cpuNanoseconds, heapGrowth, nanoseconds, oursToPeer, peer }) => [
     peer,
     duration(nanoseconds.median),
     `${duration(nanoseconds.q1)} – ${duration(nanoseconds.q3)}`,
     oursToPeer === undefined ? "" : oursToPeer.median.toFixed(2),
-    ...(hasHeap ? [bytes(heapGrowth)] : [])
+    ...columns(duration(cpuNanoseconds?.median ?? NaN), bytes(heapGrowth))
   ])
   return table([head, ...rows])
 }

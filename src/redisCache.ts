@@ -80,13 +80,18 @@ export const RedisCacheLive: Layer.Layer<Cache | SharedCache> = Layer.unwrapEffe
   )
 )
 
+const whyOf = (cause: Cause.Cause<never>): string => {
+  const error = Cause.squash(cause)
+  return error instanceof Error ? error.message : "unknown error"
+}
+
 const clientAt = (url: Redacted.Redacted | undefined): Layer.Layer<RedisClient> =>
   RedisClient.layer(url === undefined ? {} : { url: Redacted.value(url) }).pipe(
     Layer.catchAllCause((cause) =>
       Layer.effect(
         RedisClient,
         Effect.as(
-          Effect.logError("The Redis cache goes on without Redis", Cause.squash(cause)),
+          Effect.logError(`The Redis cache goes on without Redis: ${whyOf(cause)}`),
           disconnected("no address")
         )
       )

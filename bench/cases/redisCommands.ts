@@ -32,11 +32,12 @@ export const redisCommands = overRedis(title, (redis) =>
     const accountOf = <A, E>(operation: Effect.Effect<A, E, Cache>, count = operations) =>
       account(redis, connection, count, Effect.provide(times(operation), one))
 
-    // Each script once: the server knows none of them yet.
+    // Each script once, for the server knows none of them yet; and both are connected.
     yield* Effect.provide(
       Effect.all([Effect.forEach(warm, set), miss, Cache.invalidate("none")]),
       one
     )
+    yield* Effect.provide(miss, other)
     const accounts = {
       hit: yield* accountOf(hit("warm 0")),
       gathered: yield* accountOf(

@@ -1,6 +1,6 @@
 /** A hit in Redis, with nothing in front of it: so many callers at a time, in a loop each. */
 import * as Effect from "effect/Effect"
-import { inFibers, inLoops } from "../crowds.js"
+import { inFibers, inLoops, warmUp } from "../crowds.js"
 import { interleave, type Peer, type Turns } from "../harness.js"
 import { overRedis } from "../overRedis.js"
 import { ours } from "../peers.js"
@@ -17,12 +17,12 @@ interface Crowd {
 const crowds: ReadonlyArray<Crowd> = [
   {
     callers: 1,
-    lookups: 1_000,
+    lookups: 500,
     targets: (turns) => [timesAsFast(turns, RedisPeers.bare, 0.8)]
   },
   {
     callers: 10,
-    lookups: 4_000,
+    lookups: 2_000,
     targets: (turns) => [timesAsFast(turns, RedisPeers.bare, 0.6)]
   },
   {
@@ -34,23 +34,34 @@ const crowds: ReadonlyArray<Crowd> = [
       timesAsFast(turns, RedisPeers.bentosOnRedis, 5)
     ]
   },
-  { callers: 1_000, lookups: 20_000, targets: () => [] }
+  { callers: 1_000, lookups: 10_000, targets: () => [] }
 ]
 
 export const redisHit = overRedis("Redis hit", (redis, isQuick) =>
   Effect.gen(function* () {
     const { lookup, others, runtime } = yield* RedisPeers.make(redis)
+    const turnsOf = (callers: number) => [
+      { name: ours, turn: inFibers(runtime, callers)(lookup) },
+      ...others.map((other) => ({ name: other.name, turn: inLoops(callers)(other) }))
+    ]
+    yield* Effect.promise(() =>
+      warmUp(
+        20_000,
+        turnsOf(100).map(({ turn }) => turn)
+      )
+    )
     return yield* Effect.forEach(crowds, ({ callers, lookups, targets }) =>
       Effect.promise(async () => {
-        const title = `Redis hit, ${callers.toLocaleString("en")} ${callers === 1 ? "caller" : "callers"}`
-        const inLoop = inLoops(callers)
-        const peers: ReadonlyArray<Peer> = [
-          { name: ours, turn: inFibers(runtime, callers)(lookup) },
-          ...others.map((other) => ({ name: other.name, turn: inLoop(other) }))
-        ].map((peer) => ({ ops: lookups, expected: sumOfIds, ...peer }))
-        const method = isQuick ? { warmups: 2, rounds: 6 } : { warmups: 4, rounds: 24 }
-        const turns = await interleave(title, peers, method)
-        return report(title, turns, targets(turns))
+        const crowd = callers === 1 ? "1 caller" : `${callers.toLocaleString("en")} callers`
+        const title = `Redis hit, ${crowd}`
+        const peers = turnsOf(callers).map((peer): Peer => ({
+          ops: lookups,
+          expected: sumOfIds,
+          ...peer
+        }))
+        const method = isQuick ? { warmups: 1, rounds: 5 } : { warmups: 4, rounds: 30 }
+        const turns = await interleave(title, peers, { ...method, isCollectedFirst: false })
+        return report(title, turns, targets(turns), { withCpu: true })
       })
     )
   })

@@ -1,6 +1,6 @@
 /** A hit in Redis from outside Effect: a `runPromise` a lookup, as a web server would. */
 import * as Effect from "effect/Effect"
-import { inOneTick, inTicksOfTheirOwn } from "../crowds.js"
+import { inOneTick, inTicksOfTheirOwn, warmUp } from "../crowds.js"
 import { interleave, type Peer } from "../harness.js"
 import { overRedis } from "../overRedis.js"
 import { ours } from "../peers.js"
@@ -14,9 +14,9 @@ const ways = [
 ]
 
 const crowds = [
-  { callers: 10, lookups: 4_000 },
-  { callers: 100, lookups: 10_000 },
-  { callers: 1_000, lookups: 20_000 }
+  { callers: 10, lookups: 2_000 },
+  { callers: 100, lookups: 5_000 },
+  { callers: 1_000, lookups: 10_000 }
 ]
 
 export const redisRunPromise = overRedis("Redis hit through runPromise", (redis, isQuick) =>
@@ -27,19 +27,22 @@ export const redisRunPromise = overRedis("Redis hit through runPromise", (redis,
       fetch: (key) => runtime.runPromise(lookup(key)),
       userIn: (found) => found as User
     }
+    const all = [ourFetching, ...others]
+    yield* Effect.promise(() => warmUp(20_000, all.map(inOneTick(100))))
     const configurations = ways.flatMap((way) => crowds.map((crowd) => ({ ...way, ...crowd })))
     return yield* Effect.forEach(configurations, ({ callers, lookups, title, way }) =>
       Effect.promise(async () => {
         const full = `Redis hit through runPromise, ${title(callers.toLocaleString("en"))}`
         const turnOf = way(callers)
-        const peers = [ourFetching, ...others].map((fetching): Peer => ({
+        const peers = all.map((fetching): Peer => ({
           name: fetching.name,
           ops: lookups,
           turn: turnOf(fetching),
           expected: sumOfIds
         }))
         const method = isQuick ? { warmups: 1, rounds: 3 } : { warmups: 3, rounds: 15 }
-        return report(full, await interleave(full, peers, method), [])
+        const turns = await interleave(full, peers, { ...method, isCollectedFirst: false })
+        return report(full, turns, [], { withCpu: true })
       })
     )
   })

@@ -13,7 +13,7 @@ import { overRedis } from "../overRedis.js"
 import { ours } from "../peers.js"
 import type { Report } from "../report.js"
 import { asEnvironment } from "../workers/settings.js"
-import type { Arrivals, WakeUpHandlers } from "../workers/wakeUp.js"
+import type { Arrivals, Question, WakeUpHandlers } from "../workers/wakeUp.js"
 
 const title = "Wake-up of those who wait in other processes"
 const byHand = "PUBLISH → GET by hand"
@@ -21,6 +21,10 @@ const byHand = "PUBLISH → GET by hand"
 const processes = 4
 const clients = 5
 const waiters = processes * clients - 1
+
+/** How long it takes to make what they wait for, in milliseconds; and to warm up. */
+const creation = 100
+const shortCreation = 10
 
 /** Milliseconds more than by hand that the slowest percent may take. */
 const allowance = 5
@@ -36,20 +40,22 @@ export const redisWakeUp = overRedis(
       const all = yield* Effect.replicateEffect(start(redis), processes, {
         concurrency: "unbounded"
       })
-      const warmups = isQuick ? 2 : 5
+      const warmups = isQuick ? 40 : 150
       const rounds = Math.ceil((isQuick ? 200 : 1_000) / waiters)
-      const delays = { ours: Array<number>(), byHand: Array<number>() }
+      const trials = { ours: Array<Trial>(), byHand: Array<Trial>() }
       announce(title)
       for (let round = -warmups; round < rounds; round++) {
         progress(round < 0 ? `${title}: warm-up` : `${title}: round ${round + 1} of ${rounds}`)
-        const took = yield* takeTurns(all, round)
+        const trial = yield* takeTurns(all, round)
         if (round < 0) continue
-        delays.ours.push(...took.ours)
-        delays.byHand.push(...took.byHand)
+        trials.ours.push(trial.ours)
+        trials.byHand.push(trial.byHand)
       }
       progress("")
       const commands = yield* commandsOfWaiters(redis, all)
-      return [reportOf(delays, rounds * waiters, commands)]
+      return [
+        reportOf(outcomeOf(trials.ours), outcomeOf(trials.byHand), rounds * waiters, commands)
+      ]
     }),
   { isPinned: false }
 )
@@ -59,32 +65,44 @@ const start = ({ url }: RedisServer) =>
     env: asEnvironment({ url, clients })
   })
 
+/** A key, and all who waited for it. */
+interface Trial {
+  /** Milliseconds from the maker's knowing to each waiter's having. */
+  readonly delays: ReadonlyArray<number>
+  /** Microseconds that a process was busy, for each client. */
+  readonly busy: ReadonlyArray<number>
+}
+
 const askAll = <E>(
   all: ReadonlyArray<Process>,
   question: (process: Process, index: number) => Effect.Effect<Arrivals, E>
-): Effect.Effect<ReadonlyArray<number>, E> =>
-  Effect.map(Effect.forEach(all, question, { concurrency: "unbounded" }), delaysOf)
+): Effect.Effect<Trial, E> =>
+  Effect.map(Effect.forEach(all, question, { concurrency: "unbounded" }), trialOf)
 
-/** Milliseconds from the maker's knowing to each waiter's having. */
-const delaysOf = (arrivals: ReadonlyArray<Arrivals>): ReadonlyArray<number> => {
+const trialOf = (arrivals: ReadonlyArray<Arrivals>): Trial => {
   const makers = arrivals.flatMap(({ made }) => (made === undefined ? [] : [made]))
   const [made] = makers
   if (made === undefined || makers.length > 1) {
     throw new Error(`${makers.length} clients made what one should have made`)
   }
-  return arrivals.flatMap(({ woken }) => woken.map((at) => (at - made) / 1_000))
+  return {
+    delays: arrivals.flatMap(({ woken }) => woken.map((at) => (at - made) / 1_000)),
+    busy: arrivals.map((here) => here.busy)
+  }
 }
 
-const askOurs = (all: ReadonlyArray<Process>, key: string) =>
-  askAll(all, (process) => process.ask("ours", key))
+const askOurs = (all: ReadonlyArray<Process>, question: Question) =>
+  askAll(all, (process) => process.ask("ours", question))
 
 /** Both, now the one first and now the other; by hand each process makes it in its turn. */
 const takeTurns = (all: ReadonlyArray<Process>, round: number) => {
+  const making = round < 0 ? shortCreation : creation
   const both = {
-    ours: askOurs(all, `round ${round}`),
+    ours: askOurs(all, { key: `round ${round}`, creation: making }),
     byHand: askAll(all, (process, index) =>
       process.ask("byHand", {
         key: `by hand ${round}`,
+        creation: making,
         isMaker: index === Math.abs(round) % processes
       })
     )
@@ -103,7 +121,7 @@ const commandsOfWaiters = (redis: RedisServer, all: ReadonlyArray<Process>) =>
       for (let round = 0; round < 5; round++) {
         yield* clear
         const key = `overheard ${round}`
-        yield* askOurs(all, key)
+        yield* askOurs(all, { key, creation })
         counts.push(...afterTheFirst(yield* overheard, key))
       }
       return counts
@@ -121,23 +139,29 @@ const afterTheFirst = (all: ReadonlyArray<Overheard>, key: string): ReadonlyArra
   return [...sent.values()].map((count) => count - 1)
 }
 
-interface Delays {
-  readonly ours: ReadonlyArray<number>
-  readonly byHand: ReadonlyArray<number>
-}
+const outcomeOf = (trials: ReadonlyArray<Trial>): Trial => ({
+  delays: trials.flatMap(({ delays }) => delays),
+  busy: trials.flatMap(({ busy }) => busy)
+})
 
-const reportOf = (delays: Delays, wakes: number, commands: ReadonlyArray<number>): Report => {
-  const later = quantile(delays.ours, 0.99) - quantile(delays.byHand, 0.99)
+const reportOf = (
+  ofOurs: Trial,
+  ofByHand: Trial,
+  wakes: number,
+  commands: ReadonlyArray<number>
+): Report => {
+  const later = quantile(ofOurs.delays, 0.99) - quantile(ofByHand.delays, 0.99)
   const most = Math.max(...commands)
-  const row = (name: string, sample: ReadonlyArray<number>) => [
+  const row = (name: string, { busy, delays }: Trial) => [
     name,
-    String(sample.length),
-    ...[0.5, 0.99, 1].map((share) => quantile(sample, share))
+    String(delays.length),
+    ...[0.5, 0.99, 1].map((share) => quantile(delays, share)),
+    quantile(busy, 0.5)
   ]
   return {
     title: `${title}: ${processes * clients} clients in ${processes} processes`,
-    columns: ["", "wakes", "p50 (ms)", "p99 (ms)", "longest (ms)"],
-    rows: [row(ours, delays.ours), row(byHand, delays.byHand)],
+    columns: ["", "wakes", "p50 (ms)", "p99 (ms)", "longest (ms)", "CPU of a client (µs)"],
+    rows: [row(ours, ofOurs), row(byHand, ofByHand)],
     targets: [
       {
         what: `p99 at most ${allowance} ms later than ${byHand}`,
@@ -151,8 +175,8 @@ const reportOf = (delays: Delays, wakes: number, commands: ReadonlyArray<number>
       },
       {
         what: "at least 99 % of them were waiting when the value came",
-        figure: `${delays.ours.length} and ${delays.byHand.length} of ${wakes}`,
-        isMet: Math.min(delays.ours.length, delays.byHand.length) >= 0.99 * wakes
+        figure: `${ofOurs.delays.length} and ${ofByHand.delays.length} of ${wakes}`,
+        isMet: Math.min(ofOurs.delays.length, ofByHand.delays.length) >= 0.99 * wakes
       }
     ]
   }

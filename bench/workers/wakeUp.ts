@@ -13,20 +13,31 @@ export interface Arrivals {
   readonly made: number | undefined
   /** When each of those who waited had it. Who came too late to wait is left out. */
   readonly woken: ReadonlyArray<number>
+  /** How long this process was busy, from the question to the last answer, for each client. */
+  readonly busy: number
 }
 
-/** How long it takes to make the value, in milliseconds. */
-const creation = 100
+export interface Question {
+  readonly key: string
+  /** How long it takes to make the value, in milliseconds. */
+  readonly creation: number
+}
 
 const user = users[0] as User
 
 // The same clock in all processes: CLOCK_MONOTONIC on Linux, the like elsewhere.
 const microseconds = (): number => Number(process.hrtime.bigint() / 1_000n)
 
-const arrivals = (results: ReadonlyArray<Result>): Arrivals => ({
-  made: results.find(({ role }) => role === "maker")?.at,
-  woken: results.filter(({ role }) => role === "waiter").map(({ at }) => at)
-})
+const arrivals = async (answers: () => ReadonlyArray<Promise<Result>>): Promise<Arrivals> => {
+  const before = process.cpuUsage()
+  const results = await Promise.all(answers())
+  const { system, user } = process.cpuUsage(before)
+  return {
+    made: results.find(({ role }) => role === "maker")?.at,
+    woken: results.filter(({ role }) => role === "waiter").map(({ at }) => at),
+    busy: (system + user) / results.length
+  }
+}
 
 interface Result {
   readonly role: "maker" | "waiter" | "late"
@@ -35,23 +46,27 @@ interface Result {
 
 /** A cache, and a caller of it. */
 const makeCaller = (settings: Settings) =>
-  Effect.map(Clients.makeRuntime(settings), (runtime) => (key: string): Promise<Result> => {
-    const waits = Effect.map(Cache.counters, (counters) => counters.waits)
-    return runtime.runPromise(
-      Effect.gen(function* () {
-        let isMaker = false
-        const before = yield* waits
-        const create = Effect.sync(() => {
-          isMaker = true
-          return user
-        })
-        yield* Cache.getOrCreate(key, Effect.delay(create, creation))
-        const at = microseconds()
-        const hasWaited = (yield* waits) > before
-        return { role: isMaker ? "maker" : hasWaited ? "waiter" : "late", at }
-      })
-    )
-  })
+  Effect.map(
+    Clients.makeRuntime(settings),
+    (runtime) =>
+      ({ creation, key }: Question): Promise<Result> => {
+        const waits = Effect.map(Cache.counters, (counters) => counters.waits)
+        return runtime.runPromise(
+          Effect.gen(function* () {
+            let isMaker = false
+            const before = yield* waits
+            const create = Effect.sync(() => {
+              isMaker = true
+              return user
+            })
+            yield* Cache.getOrCreate(key, Effect.delay(create, creation))
+            const at = microseconds()
+            const hasWaited = (yield* waits) > before
+            return { role: isMaker ? "maker" : hasWaited ? "waiter" : "late", at }
+          })
+        )
+      }
+  )
 
 const channel = "by hand"
 
@@ -68,8 +83,8 @@ const makeByHand = (settings: Settings) =>
     })
     yield* Effect.promise(() => subscriber.subscribe(channel))
     return {
-      make: (key: string) => publish(commands, key),
-      wait: async (key: string): Promise<Result> => {
+      make: (question: Question) => publish(commands, question),
+      wait: async ({ key }: Question): Promise<Result> => {
         const isLate = heard.has(key)
         if (!isLate) await new Promise<void>((resolve) => waiting.set(key, resolve))
         waiting.delete(key)
@@ -79,7 +94,7 @@ const makeByHand = (settings: Settings) =>
     }
   })
 
-const publish = async (commands: Redis, key: string): Promise<Result> => {
+const publish = async (commands: Redis, { creation, key }: Question): Promise<Result> => {
   await new Promise((resolve) => setTimeout(resolve, creation))
   await commands
     .pipeline()
@@ -95,14 +110,14 @@ const make = Effect.gen(function* () {
   const byHand = yield* Effect.replicateEffect(makeByHand(settings), settings.clients)
   return {
     /** All clients ask for the key; one of all processes makes it. */
-    ours: (key: string) => Promise.all(callers.map((caller) => caller(key))).then(arrivals),
+    ours: (question: Question) => arrivals(() => callers.map((caller) => caller(question))),
     /** All clients wait for the key, but for the one that makes it if that is to be here. */
-    byHand: ({ isMaker, key }: { readonly key: string; readonly isMaker: boolean }) =>
-      Promise.all(
+    byHand: ({ isMaker, ...question }: Question & { readonly isMaker: boolean }) =>
+      arrivals(() =>
         byHand.map((client, index) =>
-          isMaker && index === 0 ? client.make(key) : client.wait(key)
+          isMaker && index === 0 ? client.make(question) : client.wait(question)
         )
-      ).then(arrivals)
+      )
   }
 })
 

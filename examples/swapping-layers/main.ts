@@ -1,10 +1,10 @@
 import { NodeRuntime } from "@effect/platform-node"
 import { Console, Effect } from "effect"
-import { MemoryCacheLive } from "effect-larder"
+import { RedisCacheLive } from "effect-larder/redis"
 import { total } from "./program.js"
 
 total(["apple", "bread", "apple"]).pipe(
   Effect.flatMap((sum) => Console.log(`total: ${sum}`)),
-  Effect.provide(MemoryCacheLive),
+  Effect.provide(RedisCacheLive),
   NodeRuntime.runMain
 )

@@ -44,8 +44,10 @@ export class BackendError extends Schema.TaggedError<BackendError>("effect-larde
     cause: Schema.optional(Schema.Defect)
   }
 ) {
+  /** With what the cause says, which is logged: it must hold neither values nor secrets. */
   override get message(): string {
-    return `${this.backend}: ${this.command} failed (${this.reason})`
+    const why = this.cause instanceof Error ? `: ${this.cause.message}` : ""
+    return `${this.backend}: ${this.command} failed (${this.reason}${why})`
   }
 }
 

@@ -119,7 +119,11 @@ export const make = (
     Effect.suspend(() => {
       if (keys.length === 0) return Effect.succeed([])
       const wireKeys = keys.map(toWire)
-      return isOneServer ? readTogether(main, wireKeys) : readApart(wireKeys)
+      if (isOneServer) return readTogether(main, wireKeys)
+      const [first] = wireKeys
+      return first !== undefined && keys.length === 1
+        ? readTogether(client.linkOf(first), wireKeys)
+        : readApart(wireKeys)
     })
 
   const set: CacheBackend["set"] = (key, stored, keepFor) =>
@@ -150,7 +154,7 @@ export const make = (
   const clear: CacheBackend["clear"] = (start) => {
     const wireStart = toWire(start)
     const prefix = wireStart.slice(0, wireStart.indexOf(":"))
-    const leases = Stream.runForEach(pages(main, "clear", `${prefix}!lease:{`), ({ keys }) => {
+    const leases = Stream.runForEach(pages(main, "clear", `${prefix}!lease:{`), (keys) => {
       const owners = keys
         .map((key) => ownerOfLease(prefix, key))
         .filter((owner): owner is string => owner?.startsWith(start) === true)
@@ -160,11 +164,12 @@ export const make = (
         { concurrency: atATime, discard: true }
       )
     })
-    const values = Stream.runForEach(pages(main, "clear", wireStart), ({ keys, server }) =>
-      // One key a command: on a cluster a server's keys are of many slots.
+    const values = Stream.runForEach(pages(main, "clear", wireStart), (keys) =>
+      // One key a command: on a cluster a server's keys are of many slots, and some may
+      // be another's by now.
       Effect.flatMap(
         sendTogether(
-          server,
+          main.sender(),
           "clear",
           keys.map((key) => ["UNLINK", key] as const)
         ),
@@ -195,7 +200,7 @@ export const make = (
     invalidate: (key) => step(key, (steps, link, place) => steps.invalidate(link, place)),
     clear,
     keys: (start) =>
-      Stream.mapConcat(pages(main, "keys", toWire(start)), ({ keys }) => keys.map(fromWire)),
+      Stream.mapConcat(pages(main, "keys", toWire(start)), (keys) => keys.map(fromWire)),
     holder: (key) =>
       Effect.suspend(() => {
         const { lease } = placeOf(key)

@@ -185,13 +185,15 @@ const plansOf = (client: Handle, subscriber: Handle): Plan => {
     connectTimeout: connectTimeout ?? defaultLimits.connectTimeout,
     commandTimeout: commandTimeout ?? defaultLimits.commandTimeout
   }
+  // The nodes of a cluster that the user has not connected are known to our own alone.
+  let own = client
   return {
     address: addressOf(client),
     limits,
     isCluster: client.isCluster,
     connections: 1,
-    openCommands: () => duplicate(client, limits),
-    openSubscriber: () => duplicateForOne(subscriber, limits)
+    openCommands: () => (own = duplicate(client, limits)),
+    openSubscriber: () => duplicateForOne(subscriber === client ? own : subscriber, limits)
   }
 }
 

@@ -18,6 +18,13 @@ import { ServerClock } from "./serverClock.js"
 /** Between two samples of a server's clock: what drifts more than that is broken. */
 const sampleEvery = "30 seconds"
 
+/** What lasts until a connection is lost, or keys begin or end to move to another server. */
+export interface Epoch {
+  readonly name: string
+  /** Are keys on their way? */
+  readonly isMoving: boolean
+}
+
 export interface Link {
   /** Where commands go; undefined: nothing is sent now. */
   readonly sender: () => Sender | undefined
@@ -28,8 +35,7 @@ export interface Link {
   readonly clockOf: (wireKey: string) => ServerClock
   /** Samples the clock of the server that holds the key. */
   readonly resample: (wireKey: string) => Effect.Effect<void, BackendError>
-  /** Says something else when a connection was lost, or keys have moved to other servers. */
-  readonly epoch: Effect.Effect<string, BackendError>
+  readonly epoch: Effect.Effect<Epoch, BackendError>
   /** Those who WATCH take turns. */
   readonly turn: Effect.Semaphore
   /** Does the server run scripts? Taken as given on each connection, until one is refused. */
@@ -47,7 +53,7 @@ export const realSleep = (duration: Duration.DurationInput): Effect.Effect<void>
 interface Shape {
   readonly nodes: () => ReadonlyArray<Redis>
   readonly nodeOf: (wireKey: string) => Redis | undefined
-  /** Who holds which slots. */
+  /** Who holds which slots; `[` stands before those that are on their way. */
   readonly layout: Effect.Effect<string, BackendError>
 }
 
@@ -65,12 +71,22 @@ const clustered = (cluster: Cluster): Shape => ({
     const name = cluster.slots[slotOf(wireKey)]?.[0]
     return cluster.nodes("master").find((node) => nameOf(node) === name)
   },
+  // Of a slot that is on its way only its two servers know: each says what it has itself.
   layout: Effect.suspend(() =>
-    Effect.map(send(cluster.nodes("master")[0], "clear", "CLUSTER", ["SLOTS"]), (slots) =>
-      JSON.stringify(slots)
+    Effect.map(
+      Effect.forEach(cluster.nodes("master"), (node) => send(node, "clear", "CLUSTER", ["NODES"]), {
+        concurrency: "unbounded"
+      }),
+      (views) => views.map((view) => slotsIn(String(view))).join("\n")
     )
   )
 })
+
+/** `id address myself,flags master ping pong epoch state slots…` is the line of who says it. */
+const slotsIn = (view: string): string => {
+  const [id = "", ...fields] = /^.* \S*myself\S* .*$/m.exec(view)?.[0].split(" ") ?? []
+  return [id, ...fields.slice(7)].join(" ")
+}
 
 /** Until the scope closes: connects, and connects again. */
 export const open = (make: () => Handle): Effect.Effect<Link, never, Scope.Scope> =>
@@ -136,7 +152,10 @@ export const open = (make: () => Handle): Effect.Effect<Link, never, Scope.Scope
         }),
       epoch: Effect.suspend(() =>
         isReady
-          ? Effect.map(shape.layout, (layout) => `${connection} ${layout}`)
+          ? Effect.map(shape.layout, (layout) => ({
+              name: `${connection} ${layout}`,
+              isMoving: layout.includes("[")
+            }))
           : Effect.fail(fault("clear", lastError))
       ),
       turn: Effect.unsafeMakeSemaphore(1),

@@ -14,18 +14,12 @@ const pageSize = 1_000
 /** How often a pass begins anew, because servers or keys changed places, before it gives up. */
 const maxPasses = 5
 
-/** A page of keys, and the server they are on. */
-export interface Page {
-  readonly server: Sender
-  readonly keys: ReadonlyArray<string>
-}
-
-/** The keys that begin with `start`, as sent; a key may come twice. */
+/** The keys that begin with `start`, as sent, page by page; a key may come twice. */
 export const pages = (
   link: Link,
   command: string,
   start: string
-): Stream.Stream<Page, BackendError> =>
+): Stream.Stream<ReadonlyArray<string>, BackendError> =>
   Stream.suspend(() => {
     const servers = link.nodes()
     return servers.length === 0
@@ -37,7 +31,7 @@ const pagesOf = (
   server: Sender,
   command: string,
   start: string
-): Stream.Stream<Page, BackendError> =>
+): Stream.Stream<ReadonlyArray<string>, BackendError> =>
   Stream.paginateChunkEffect("0", (cursor) =>
     Effect.map(
       // A byte count is what Redis's `?` and `[…]` go by, so only the escaped start is asked for.
@@ -45,10 +39,7 @@ const pagesOf = (
       (reply) => {
         const [next, found] = reply as readonly [string, ReadonlyArray<string>]
         const keys = found.filter((key) => key.startsWith(start))
-        return [
-          Chunk.of({ server, keys }),
-          next === "0" ? Option.none<string>() : Option.some(next)
-        ] as const
+        return [Chunk.of(keys), next === "0" ? Option.none<string>() : Option.some(next)] as const
       }
     )
   )
@@ -65,7 +56,10 @@ export const undisturbed = (
   Effect.gen(function* () {
     const before = yield* link.epoch
     yield* pass
-    if ((yield* link.epoch) === before) return
+    // Looked at: A │ a key is carried from B to A │ looked at: B. On A it is found the
+    // second time, for it is not carried on while the epoch lasts.
+    if (before.isMoving) yield* pass
+    if ((yield* link.epoch).name === before.name) return
     if (passes >= maxPasses) {
       return yield* fault("clear", new Error("The servers keep changing"))
     }

@@ -1,7 +1,6 @@
 /** All that is done with ioredis 5 elsewhere, done with ioredis 6: here `ioredis` means that. */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Stream from "effect/Stream"
 import { RedisCache, RedisClient } from "effect-larder/redis"
 import { cacheBackendConformance, cacheConformance } from "effect-larder/testing"
 import type { Cluster, Redis } from "ioredis"

@@ -1,16 +1,15 @@
 /** ◆ The lease: silence means gone, and only a grant that was read entitles to commit. */
-import { describe, expect, it } from "@effect/vitest"
+import { expect, it } from "@effect/vitest"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
-import * as Layer from "effect/Layer"
 import { Cache } from "effect-larder"
-import { ControlledBackend } from "effect-larder/testing"
-import { advance, heldLoad, load, makeRow, settleDown, startProcess, startServer } from "./world.js"
+import { inEveryWorld } from "./everyWorld.js"
+import { heldLoad, load, makeRow, startProcess } from "./world.js"
 
-describe("the lease", () => {
+inEveryWorld("the lease", ({ advance, settleDown, startServer }) => {
   it.scoped("one process creates while the others wait", () =>
     Effect.gen(function* () {
       const row = makeRow()
@@ -149,19 +148,15 @@ describe("the lease", () => {
       const row = makeRow()
       const server = yield* startServer()
       const there = yield* startProcess(server)
-      const controlled = yield* ControlledBackend.make(server)
-      const { backend } = controlled
-      const context = yield* Layer.build(
-        Cache.fromBackend({
-          ...backend,
-          lease: (key, request) =>
-            Effect.orElseSucceed(backend.lease(key, request), () => ({ _tag: "Granted" as const }))
-        })
-      )
-      yield* controlled.hold("lease")
+      const here = yield* startProcess(server, {}, (backend) => ({
+        ...backend,
+        lease: (key, request) =>
+          Effect.orElseSucceed(backend.lease(key, request), () => ({ _tag: "Granted" as const }))
+      }))
+      yield* here.hold("lease")
       const { begun, create, open } = yield* heldLoad(row)
-      const a = yield* Effect.fork(Effect.provide(Cache.getOrCreate("k", create), context))
-      const request = yield* controlled.next("lease")
+      const a = yield* Effect.fork(here.run(Cache.getOrCreate("k", create)))
+      const request = yield* here.next("lease")
       yield* request.lose
       yield* begun
       row.value = 2

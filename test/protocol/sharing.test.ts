@@ -3,13 +3,14 @@
  * came; a creator's value, if the creator began after it came; a creator's value,
  * if its commit was sent after it came, and accepted.
  */
-import { describe, expect, it } from "@effect/vitest"
+import { expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import { Cache } from "effect-larder"
-import { heldLoad, load, makeRow, settleDown, startProcess, startServer } from "./world.js"
+import { inEveryWorld } from "./everyWorld.js"
+import { heldLoad, load, makeRow, startProcess } from "./world.js"
 
-describe("who may be given what", () => {
+inEveryWorld("who may be given what", ({ settleDown, startServer }) => {
   // A's read is executed: it has seen 1. The row becomes 2 and the entry is
   // invalidated, acknowledged. B comes. If B joined A's read, it would get 1.
   it.scoped("nobody joins a read that has been sent", () =>

@@ -1,27 +1,19 @@
 /** ◆ L1 over L2: filled only by what nothing has overtaken, serving only while pushes are heard. */
-import { describe, expect, it } from "@effect/vitest"
+import { expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { Cache } from "effect-larder"
-import {
-  advance,
-  heldLoad,
-  load,
-  makeRow,
-  settleDown,
-  startProcess,
-  startServer,
-  startTwoTier
-} from "./world.js"
+import { inEveryWorld } from "./everyWorld.js"
+import { heldLoad, load, makeRow, startProcess, startTwoTier } from "./world.js"
 
-const start = Effect.gen(function* () {
-  const row = makeRow()
-  const server = yield* startServer()
-  const here = yield* startTwoTier(server)
-  const there = yield* startProcess(server)
-  return { row, server, here, there, lookup: here.run(Cache.getOrCreate("k", load(row))) }
-})
+inEveryWorld("L1 over L2", ({ advance, settleDown, startServer }) => {
+  const start = Effect.gen(function* () {
+    const row = makeRow()
+    const server = yield* startServer()
+    const here = yield* startTwoTier(server)
+    const there = yield* startProcess(server)
+    return { row, server, here, there, lookup: here.run(Cache.getOrCreate("k", load(row))) }
+  })
 
-describe("L1 over L2", () => {
   it.scoped("a second lookup sends nothing", () =>
     Effect.gen(function* () {
       const { here, lookup } = yield* start
@@ -181,10 +173,12 @@ describe("L1 over L2", () => {
   )
 
   // The reply has come; the reader has yet to take its step. The push arrives
-  // between the two.
+  // between the two. (On a wire, whatever comes next comes after that step.)
   it.scoped("a read that a push overtakes after its reply does not fill it", () =>
     Effect.gen(function* () {
-      const { here, lookup, row, there } = yield* start
+      const { row, server, there } = yield* start
+      const here = yield* startTwoTier({ connect: server.connectByCalls })
+      const lookup = here.run(Cache.getOrCreate("k", load(row)))
       yield* there.run(Cache.set("k", 1))
       yield* here.hold("getMany")
       const a = yield* Effect.fork(lookup)

@@ -1,15 +1,16 @@
 /** ◆ Waiting for another process: whose end a waiter heeds, and what it sits through. */
-import { describe, expect, it } from "@effect/vitest"
+import { expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
 import { Cache, CacheRegion } from "effect-larder"
-import { advance, heldLoad, load, makeRow, settleDown, startProcess, startServer } from "./world.js"
+import { inEveryWorld } from "./everyWorld.js"
+import { heldLoad, load, makeRow, startProcess } from "./world.js"
 
 const countOf = (names: ReadonlyArray<string>, name: string) =>
   names.filter((each) => each === name).length
 
-describe("a waiter", () => {
+inEveryWorld("a waiter", ({ advance, settleDown, startServer }) => {
   it.scoped("is woken by the push of the token it was told, without the clock", () =>
     Effect.gen(function* () {
       const row = makeRow()

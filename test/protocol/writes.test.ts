@@ -6,13 +6,12 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { BackendError, Cache } from "effect-larder"
+import { inEveryWorld } from "./everyWorld.js"
 import {
-  advance,
   heldLoad,
   load,
   makeRow,
   type Process,
-  settleDown,
   startProcess,
   startServer,
   startTwoTier
@@ -21,22 +20,7 @@ import {
 const pendingOf = (process: Process) =>
   Effect.map(process.run(Cache.health), ({ pendingInvalidations }) => pendingInvalidations)
 
-/** An entry of 1 in the backend, the row at 2, and an invalidation whose command is lost. */
-const lostInvalidation = Effect.gen(function* () {
-  const row = makeRow()
-  const server = yield* startServer()
-  const here = yield* startProcess(server)
-  const there = yield* startProcess(server)
-  yield* here.run(Cache.getOrCreate("k", load(row)))
-  row.value = 2
-  yield* here.hold("invalidate", "clear")
-  const fiber = yield* Effect.fork(here.run(Cache.invalidate("k")))
-  yield* (yield* here.next("invalidate")).lose
-  expect(yield* fiber).toBe(false)
-  return { row, server, here, there }
-})
-
-describe("a write", () => {
+inEveryWorld("a write", ({ settleDown, startServer }) => {
   for (const overtaker of ["here", "there"] as const) {
     for (const pushes of [true, false]) {
       const how = `(from ${overtaker}, pushes: ${pushes})`
@@ -96,7 +80,24 @@ describe("a write", () => {
   )
 })
 
-describe("a write that the server has not confirmed", () => {
+inEveryWorld("a write that the server has not confirmed", (world) => {
+  const { advance, settleDown, startServer } = world
+
+  /** An entry of 1 in the backend, the row at 2, and an invalidation whose command is lost. */
+  const lostInvalidation = Effect.gen(function* () {
+    const row = makeRow()
+    const server = yield* startServer()
+    const here = yield* startProcess(server)
+    const there = yield* startProcess(server)
+    yield* here.run(Cache.getOrCreate("k", load(row)))
+    row.value = 2
+    yield* here.hold("invalidate", "clear")
+    const fiber = yield* Effect.fork(here.run(Cache.invalidate("k")))
+    yield* (yield* here.next("invalidate")).lose
+    expect(yield* fiber).toBe(false)
+    return { row, server, here, there }
+  })
+
   it.scoped("leaves the key unread here until its replay is confirmed", () =>
     Effect.gen(function* () {
       const { here, row, there } = yield* lostInvalidation
@@ -261,7 +262,10 @@ describe("a write that the server has not confirmed", () => {
     Effect.gen(function* () {
       const server = yield* startServer()
       const late = new BackendError({ backend: "memory", command: "set", reason: "Late" })
-      const here = yield* startProcess({ ...server, set: () => Effect.fail(late) })
+      const here = yield* startProcess(server, {}, (backend) => ({
+        ...backend,
+        set: () => Effect.fail(late)
+      }))
       yield* here.hold("invalidate")
       yield* here.run(Cache.set("k", 1))
       expect(yield* pendingOf(here)).toBe(1)
@@ -285,26 +289,9 @@ describe("a write that the server has not confirmed", () => {
       expect(yield* here.run(Cache.getOrCreate("k", load(row)))).toBe(2)
     })
   )
-
-  it.scoped("is bounded: beyond 10,000 keys the whole prefix is pending", () =>
-    Effect.gen(function* () {
-      const server = yield* startServer()
-      const fault = new BackendError({ backend: "memory", command: "any", reason: "Unavailable" })
-      const down = () => Effect.fail(fault)
-      const here = yield* startProcess({ ...server, invalidate: down, clear: down })
-      yield* Effect.forEach(
-        Array.from({ length: 10_001 }, (_, key) => String(key)),
-        (key) => here.run(Cache.invalidate(key)),
-        { concurrency: 100, discard: true }
-      )
-      expect(yield* pendingOf(here)).toBe(1)
-      expect(yield* here.run(Cache.getOrCreate("untouched", Effect.succeed(1)))).toBe(1)
-      expect((yield* here.run(Cache.counters)).bypassed).toBe(1)
-    })
-  )
 })
 
-describe("a fault", () => {
+inEveryWorld("a fault", ({ settleDown, startServer }) => {
   it.scoped("in a read makes a leaseless run that sends nothing more, shared by its tick", () =>
     Effect.gen(function* () {
       const row = makeRow()
@@ -340,7 +327,10 @@ describe("a fault", () => {
       expect((yield* here.sent).slice(before).filter((name) => name !== "release")).toEqual([])
     })
   )
+})
 
+// Of a kind that no server has at the test's bidding.
+describe("a fault of the backend's own", () => {
   it.scoped("never reaches a caller, whichever command fails", () =>
     Effect.gen(function* () {
       const server = yield* startServer()
@@ -399,6 +389,23 @@ describe("a fault", () => {
       yield* here.run(Cache.clear)
       yield* here.run(Cache.get("k"))
       expect((yield* here.sent).slice(before)).toEqual(["getMany"])
+    })
+  )
+
+  it.scoped("leaves at most 10,000 keys pending: beyond, the whole prefix is", () =>
+    Effect.gen(function* () {
+      const server = yield* startServer()
+      const fault = new BackendError({ backend: "memory", command: "any", reason: "Unavailable" })
+      const down = () => Effect.fail(fault)
+      const here = yield* startProcess({ ...server, invalidate: down, clear: down })
+      yield* Effect.forEach(
+        Array.from({ length: 10_001 }, (_, key) => String(key)),
+        (key) => here.run(Cache.invalidate(key)),
+        { concurrency: 100, discard: true }
+      )
+      expect(yield* pendingOf(here)).toBe(1)
+      expect(yield* here.run(Cache.getOrCreate("untouched", Effect.succeed(1)))).toBe(1)
+      expect((yield* here.run(Cache.counters)).bypassed).toBe(1)
     })
   )
 })

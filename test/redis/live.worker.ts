@@ -21,9 +21,8 @@ subscribe("net.client.socket", () => {
 const logged: Array<Logged> = []
 const logging = Logger.replace(
   Logger.defaultLogger,
-  Logger.make(({ cause, logLevel, message }) => {
-    const text = [...Array.ensure(message), cause].map(String).join(" ")
-    logged.push({ level: logLevel.label, text })
+  Logger.make(({ logLevel, message }) => {
+    logged.push({ level: logLevel.label, text: Array.ensure(message).map(String).join(" ") })
   })
 )
 
@@ -42,7 +41,8 @@ const make = Effect.gen(function* () {
         concurrency: "unbounded"
       }).pipe(
         Effect.map((values) => [...new Set(values)]),
-        Effect.provide(cache)
+        Effect.provide(cache),
+        Effect.provide(logging)
       ),
     loads: () => Effect.sync(() => loads),
     logged: () => Effect.sync(() => logged),

@@ -2,7 +2,6 @@
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
@@ -61,9 +60,12 @@ const make = Effect.gen(function* () {
 
   /** A load: its number among all processes, on which it has happened. */
   const count = (key: string) =>
-    Effect.promise(() => counting.incr(loadsKey(prefix, key))).pipe(
-      Effect.tap((load) => post({ load, key }))
-    )
+    Effect.promise(async () => {
+      const counter = loadsKey(prefix, key)
+      const load = await counting.incr(counter)
+      void counting.expire(counter, 600)
+      return load
+    }).pipe(Effect.tap((load) => post({ load, key })))
 
   const crowd = (given: Crowd): Effect.Effect<Results> =>
     Effect.gen(function* () {
@@ -94,9 +96,7 @@ const make = Effect.gen(function* () {
           caller(key, Math.floor(random() * within), least + random() * (most - least))
         )
       })
-      // Not `forEach`: its workers start one after the other, with work in between.
-      const fibers = yield* Effect.forEach(all, (it) => Effect.fork(it))
-      yield* Fiber.awaitAll(fibers)
+      yield* Effect.all(all, { concurrency: "unbounded", discard: true })
       return results
     }).pipe(Effect.provide(cache))
 

@@ -8,7 +8,7 @@ import * as Schedule from "effect/Schedule"
 import { type Address, command, type RedisServer, startRedis } from "../servers/redis.js"
 import { startWorker, type Worker } from "../servers/worker.js"
 import { asEnvironment, loadsKey, type ProcessSettings } from "./processes.js"
-import type { ProcessHandlers, Results } from "./processes.worker.js"
+import type { Crowd, ProcessHandlers, Results } from "./processes.worker.js"
 
 export type Process = Worker<ProcessHandlers>
 
@@ -57,15 +57,6 @@ const asLoad = (message: unknown): Load | undefined =>
     ? (message as Load)
     : undefined
 
-/** Returns when each of them waits for another process's lease, besides those that did `before`. */
-export const untilWaiting = (all: ReadonlyArray<Process>, waited: ReadonlyArray<number>) =>
-  Effect.forEach(all, (process, index) =>
-    Effect.repeat(process.ask("counters"), {
-      until: ({ waits }) => waits > (waited[index] ?? 0),
-      schedule: Schedule.spaced("10 millis")
-    })
-  )
-
 /** One of the counters, of each process. */
 export const counted = (
   all: ReadonlyArray<Process>,
@@ -75,8 +66,35 @@ export const counted = (
     Effect.map(process.ask("counters"), (counters) => counters[name])
   )
 
-/** What the crowds of all processes got, together. */
-export const total = (results: ReadonlyArray<Results>): Results => {
+/** How much one of the counters has grown in all of them since this was called. */
+export const counting = (all: ReadonlyArray<Process>, name: Parameters<typeof counted>[1]) =>
+  Effect.map(counted(all, name), (before) =>
+    Effect.map(counted(all, name), (after) =>
+      after.map((count, index) => count - (before[index] ?? 0))
+    )
+  )
+
+/** Returns when each of them has come to wait for another process's lease since this was called. */
+export const expectWaits = (all: ReadonlyArray<Process>) =>
+  Effect.map(counting(all, "waits"), (growth) =>
+    Effect.repeat(growth, {
+      until: (waits) => waits.every((count) => count > 0),
+      schedule: Schedule.spaced("10 millis")
+    })
+  )
+
+/** The same crowd in every process, at once: what all of them got, together. */
+export const crowdEverywhere = (all: ReadonlyArray<Process>, crowd: Crowd) =>
+  Effect.map(
+    Effect.forEach(
+      all,
+      (process, index) => process.ask("crowd", { ...crowd, seed: (crowd.seed ?? 0) + index }),
+      { concurrency: "unbounded" }
+    ),
+    total
+  )
+
+const total = (results: ReadonlyArray<Results>): Results => {
   const sum: Record<string, number> = {}
   for (const each of results) {
     for (const [text, count] of Object.entries(each)) sum[text] = (sum[text] ?? 0) + count
