@@ -91,7 +91,9 @@ const clientAt = (url: Redacted.Redacted | undefined): Layer.Layer<RedisClient> 
       Layer.effect(
         RedisClient,
         Effect.as(
-          Effect.logError(`The Redis cache goes on without Redis: ${whyOf(cause)}`),
+          Effect.logError(
+            `LARDER_CACHE_REDIS_URL, or REDIS_URL, is wrong; the cache goes on without Redis: ${whyOf(cause)}`
+          ),
           disconnected("no address")
         )
       )

@@ -67,7 +67,7 @@ const board = (boarding: Boarding): Effect.Effect<any, any> => {
   const { goRound, manner, path, request, restore } = boarding
   if (path.isClosed) return Effect.interrupt
   const found = path.rebuilds.get(request.key)
-  if (found !== undefined && mayJoin(found, request)) {
+  if (found !== undefined && mayJoin(found, request, manner.intent)) {
     if (request.within !== undefined && Nesting.closesCycle(request.within, found)) {
       return runDirectly(boarding)
     }
@@ -89,11 +89,12 @@ const board = (boarding: Boarding): Effect.Effect<any, any> => {
 }
 
 /** May this caller be given anything that this rebuild can still bring? */
-const mayJoin = (rebuild: Rebuild.Rebuild, request: Request): boolean => {
+const mayJoin = (rebuild: Rebuild.Rebuild, request: Request, intent: Manner["intent"]): boolean => {
   if (rebuild.isAbandoned) return false
   if (request.options.refresh === true) {
-    const isReading = rebuild.intent === "read" || rebuild.intent === "refresh"
-    return !isReading && rebuild.beganAt === undefined
+    // One that is to be stored joins none that will store nothing.
+    const isAlike = rebuild.intent === "replace" || rebuild.intent === intent
+    return isAlike && rebuild.beganAt === undefined
   }
   if (request.isFaulted && rebuild.intent !== "leaseless" && rebuild.beganAt === undefined) {
     return false

@@ -10,6 +10,7 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import * as TestServices from "effect/TestServices"
 import * as Tracer from "effect/Tracer"
 import {
   BackendError,
@@ -378,5 +379,24 @@ describe("the face", () => {
       const cause = yield* Effect.flip(Effect.sandbox(lookup))
       expect(Cause.pretty(cause)).toContain("Service not found: effect-larder/Cache")
     })
+  )
+})
+
+describe("a refresh", () => {
+  it.effect("that is to be stored joins no flight that stores nothing", () =>
+    Effect.gen(function* () {
+      const backend = yield* MemoryBackend.make()
+      yield* Effect.gen(function* () {
+        yield* Cache.set("key", 0)
+        yield* Effect.all(
+          [
+            Cache.getOrCreate("key", Effect.delay(Effect.succeed(1), 10), { ttl: 0 }),
+            Cache.getOrCreate("key", Effect.delay(Effect.succeed(2), 10), { refresh: true })
+          ],
+          { concurrency: "unbounded" }
+        )
+        expect(yield* Cache.get("key")).toEqual(Option.some(2))
+      }).pipe(Effect.provide(Cache.fromBackend(backend)))
+    }).pipe(TestServices.provideLive)
   )
 })

@@ -51,8 +51,14 @@ const expectUnharmed = (report: Report): void => {
  */
 const lease = { duration: "400 millis" } as const
 
-const startPair = (url: string, prefix = "larder") => {
-  const start = startInstance({ url }, { lease, prefix })
+const startPair = (url: string) => {
+  const start = startInstance({ url }, { lease })
+  return Effect.all([start, start])
+}
+
+/** In no hurry: that this machine is busy must not count as a fault. */
+const startPatientPair = (url: string, prefix: string) => {
+  const start = startInstance({ url, commandTimeout: "10 seconds" }, { prefix })
   return Effect.all([start, start])
 }
 
@@ -165,12 +171,12 @@ describeWithServer("Redis under traffic", ["redis-server", "libfaketimeMT.so.1"]
     withLog(() =>
       Effect.gen(function* () {
         const server = yield* startRedis({ own: true })
-        const instances = yield* startPair(server.url)
+        const instances = yield* startPatientPair(server.url, "traffic")
         const report = yield* startTraffic(instances)
         const flush = Effect.zipRight(Effect.sleep("5 millis"), command(server, "SCRIPT", "FLUSH"))
         yield* Effect.forkScoped(Effect.forever(flush))
         yield* Effect.sleep("700 millis")
-        const apart = yield* startPair(server.url, "apart")
+        const apart = yield* startPatientPair(server.url, "apart")
         expect(yield* loadsOfCrowd(apart, "crowd")).toBe(1)
         expectUnharmed(report)
         expect(yield* sumOf([...instances, ...apart], "backendErrors")).toBe(0)
@@ -182,10 +188,10 @@ describeWithServer("Redis under traffic", ["redis-server", "libfaketimeMT.so.1"]
     withLog((lines) =>
       Effect.gen(function* () {
         const server = yield* startRedis({ own: true, scripting: false })
-        const instances = yield* startPair(server.url)
+        const instances = yield* startPatientPair(server.url, "traffic")
         const report = yield* startTraffic(instances)
         yield* Effect.sleep("700 millis")
-        const apart = yield* startPair(server.url, "apart")
+        const apart = yield* startPatientPair(server.url, "apart")
         expect(yield* loadsOfCrowd(apart, "crowd")).toBe(1)
         expectUnharmed(report)
         expect(yield* sumOf([...instances, ...apart], "backendErrors")).toBe(0)
@@ -367,7 +373,7 @@ describeWithServer("a process whose own clock is wrong", ["redis-server"], () =>
             expect(freshness).toBe("fresh")
             expect(Duration.toMillis(age)).toBeLessThan(500)
             expect(Duration.toMillis(timeToLive)).toBeGreaterThan(300)
-            expect(Duration.toMillis(timeToLive)).toBeLessThanOrEqual(1_000)
+            expect(Duration.toMillis(timeToLive)).toBeLessThan(1_100)
           }
         }
         expect(yield* command(server, "PTTL", "larder:of wrong")).toBeLessThanOrEqual(1_000)
