@@ -46,7 +46,7 @@ export const redisCommands = overRedis(title, (redis) =>
       ),
       miss: yield* accountOf(miss),
       set: yield* accountOf(Effect.flatMap(cold, set)),
-      invalidate: yield* accountOf(Effect.flatMap(cold, Cache.invalidate)),
+      invalidate: yield* accountOf(Effect.flatMap(cold, (key) => Cache.invalidate(key))),
       both: yield* account(redis, connection, operations, times(waitForOther(cold, one, other)))
     }
     return [reportOf(accounts)]

@@ -16,7 +16,7 @@ const ways = [
 const crowds = [
   { callers: 10, lookups: 2_000 },
   { callers: 100, lookups: 5_000 },
-  { callers: 1_000, lookups: 10_000 }
+  { callers: 1_000, lookups: 5_000 }
 ]
 
 export const redisRunPromise = overRedis("Redis hit through runPromise", (redis, isQuick) =>

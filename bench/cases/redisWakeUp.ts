@@ -40,6 +40,9 @@ export const redisWakeUp = overRedis(
       const all = yield* Effect.replicateEffect(start(redis), processes, {
         concurrency: "unbounded"
       })
+      yield* Effect.forEach(all, (process) => process.ask("warmUp", isQuick ? 400 : 2_000), {
+        concurrency: "unbounded"
+      })
       const warmups = isQuick ? 40 : 150
       const rounds = Math.ceil((isQuick ? 200 : 1_000) / waiters)
       const trials = { ours: Array<Trial>(), byHand: Array<Trial>() }

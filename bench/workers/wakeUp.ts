@@ -109,6 +109,16 @@ const make = Effect.gen(function* () {
   const callers = yield* Effect.replicateEffect(makeCaller(settings), settings.clients)
   const byHand = yield* Effect.replicateEffect(makeByHand(settings), settings.clients)
   return {
+    /** Makes a server of it that has run for a while: half of the lookups are misses, half hits. */
+    warmUp: async (lookups: number): Promise<void> => {
+      for (let lookup = 0; lookup < lookups; lookup++) {
+        const key = `${process.pid} ${lookup >> 1}`
+        const asked = callers.map((caller, index) =>
+          caller({ key: `${key} ${index}`, creation: 0 })
+        )
+        await Promise.all([...asked, byHand[0]?.make({ key, creation: 0 })])
+      }
+    },
     /** All clients ask for the key; one of all processes makes it. */
     ours: (question: Question) => arrivals(() => callers.map((caller) => caller(question))),
     /** All clients wait for the key, but for the one that makes it if that is to be here. */

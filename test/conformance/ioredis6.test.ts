@@ -65,11 +65,13 @@ describeWithServer("ioredis 6", ["redis-server"], () => {
 
   let last = 0
   const cache = Layer.unwrapEffect(
-    Effect.map(server, ({ url }) =>
+    Effect.map(cluster, ({ nodes }) =>
       RedisCache.layer({ prefix: `cache-${++last}` }).pipe(
-        Layer.provide(RedisClient.layer({ url }))
+        Layer.provide(
+          RedisClient.layer({ cluster: { nodes: nodes.map(({ port }) => `127.0.0.1:${port}`) } })
+        )
       )
     )
   )
-  cacheConformance("the cache", cache, tests, { shortestTtl: 1 })
+  cacheConformance("the cache, over a cluster", cache, tests, { shortestTtl: 1 })
 })
