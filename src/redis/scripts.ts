@@ -65,9 +65,12 @@ local function revoke(held)
   redis.call('SET', ENDED, held.token, 'PX', held.duration)
 end
 
+-- What a driver makes of a byte beyond ASCII is not what stands here: nobody could
+-- name such an entry, to have it replaced.
 local function header(entry)
-  return entry and #entry >= ${headerLength} and string.sub(entry, 1, ${format.length}) == '${format}'
-    and string.sub(entry, 1, ${headerLength}) or nil
+  local first = entry and #entry >= ${headerLength} and string.sub(entry, 1, ${headerLength}) or ''
+  return string.sub(first, 1, ${format.length}) == '${format}'
+    and not string.find(first, '[\\128-\\255]') and first or nil
 end
 `
 

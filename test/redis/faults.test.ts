@@ -288,6 +288,36 @@ describeWithServer("a fault of Redis", ["redis-server"], () => {
     )
   )
 
+  // The set is sent; the server's clock is set an hour forward; the set arrives.
+  it.scopedLive("that makes a set late leaves an invalidation, and the clock is asked again", () =>
+    withLog(() =>
+      Effect.gen(function* () {
+        const server = yield* startRedis({ own: true, fakeClock: true })
+        const proxy = yield* startProxy(server)
+        const { run } = yield* startInstance({ url: proxy.url, commandTimeout: "10 seconds" })
+        yield* proxy.hold(([name]) => name === "evalsha")
+        const set = yield* Effect.fork(run(Cache.set("k", "late")))
+        const held = yield* proxy.next()
+        yield* server.stepClock(hour)
+        yield* held.pass
+        yield* Fiber.join(set)
+        expect(yield* pendingOf({ run })).toBe(1)
+        yield* proxy.release
+        yield* eventually(
+          Effect.map(pendingOf({ run }), (pending) => pending === 0),
+          "nothing is pending"
+        )
+        expect(yield* run(Cache.get("k"))).toEqual(Option.none())
+        yield* run(Cache.set("k", "in time"))
+        const { age } = Option.getOrThrow(yield* run(Cache.inspect("k")))
+        expect(Duration.toMillis(age)).toBeLessThan(1_000)
+        const expiresAt = Number(yield* command(server, "PEXPIRETIME", "larder:k"))
+        const [seconds] = (yield* command(server, "TIME")) as ReadonlyArray<string>
+        expect(expiresAt / 1_000 - Number(seconds)).toBeGreaterThan(3_500)
+      })
+    )
+  )
+
   it.scopedLive("keeps nobody from closing the cache, with a rebuild under way", () =>
     withLog(() =>
       Effect.gen(function* () {
@@ -591,8 +621,12 @@ describeWithServer("a cache over the user's own client", ["redis-server"], () =>
       const keys = yield* Effect.promise(() => own.keys("*"))
       expect(keys).toContain("larder:kept")
       expect(keys.filter((key) => key.startsWith("user:"))).toEqual([])
-      const ofOwn = heard.filter(({ from }) => from === address).map(({ words }) => words)
-      expect(ofOwn).toEqual(["ping still here", "keys *"])
+      const ofOwn = () => heard.filter(({ from }) => from === address).map(({ words }) => words)
+      yield* eventually(
+        Effect.sync(() => ofOwn().includes("keys *")),
+        "MONITOR tells what was said last"
+      )
+      expect(ofOwn()).toEqual(["ping still here", "keys *"])
       expect(heard.some(({ db, words }) => db === "3" && words.includes("larder:k"))).toBe(true)
       const others = Effect.map(
         Effect.promise(() => own.client("LIST")),

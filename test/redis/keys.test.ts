@@ -228,7 +228,7 @@ describeWithServer("on real servers", ["redis-server"], () => {
       const place = Effect.tap(start, empty)
 
       it.scopedLive("any string is a key, and no two share anything", () =>
-        Effect.flatMap(place, (raw) => holds(someKeys, 60, (keys) => apart(raw, keys)))
+        Effect.flatMap(place, (raw) => holds(someKeys, 40, (keys) => apart(raw, keys)))
       )
 
       it.scopedLive("keys of a megabyte, and all those known to be odd, are keys like others", () =>
@@ -412,7 +412,7 @@ describeWithServer("on real servers", ["redis-server"], () => {
           const raw = yield* place
           const here = yield* startProcess(raw.settings, options)
           const entry = yield* entryOf(raw, "damaged", here)
-          yield* holds(FastCheck.tuple(at, to), 300, ([at, to]) =>
+          yield* holds(FastCheck.tuple(at, to), 200, ([at, to]) =>
             Effect.gen(function* () {
               yield* raw.call("SET", "app:damaged", changed(entry, at % entry.length, to))
               const made = counting(Effect.succeed("made"))
@@ -436,10 +436,7 @@ describeWithServer("on real servers", ["redis-server"], () => {
         Effect.zipRight(damaging(inHeader, ascii), damaging(inPayload, FastCheck.nat(255)))
       )
 
-      // KNOWN: a script hands such an entry over again when its header, which the driver has changed,
-      // is named as the one to replace. So it stays, and everybody runs the creator.
-      const itIsNotSo = start !== mute ? it.scopedLive.fails : it.scopedLive
-      itIsNotSo("a byte in a header that is no text: no caller's error, and replaced", () =>
+      it.scopedLive("a byte in a header that is no text: no caller's error, and replaced", () =>
         damaging(inHeader, beyondAscii)
       )
 

@@ -94,7 +94,7 @@ export const startTraffic = (
           return Effect.delay(Effect.succeed(row.version), creatorTime)
         })
         const began = performance.now()
-        const exit = yield* Effect.exit(run(Cache.getOrCreate(key, create, { ttl: "250 millis" })))
+        const exit = yield* Effect.exit(run(Cache.getOrCreate(key, create, { ttl: "1 minute" })))
         const took = performance.now() - began
         report.lookups++
         report.slowestLookup = Math.max(report.slowestLookup, took)
@@ -115,7 +115,7 @@ export const startTraffic = (
         const chance = yield* Random.next
         const how: Effect.Effect<unknown, never, Cache> =
           chance < 0.3
-            ? Cache.set(key, version, { ttl: "250 millis" })
+            ? Cache.set(key, version, { ttl: "1 minute" })
             : chance < 0.33
               ? Cache.clear
               : Cache.invalidate(key)

@@ -15,6 +15,7 @@ import {
   distinct,
   expectGet,
   gated,
+  joined,
   together,
   unexpected
 } from "./subject.js"
@@ -135,7 +136,7 @@ export const flights: ReadonlyArray<CacheCase> = [
         const first = yield* Effect.fork(lookup)
         yield* begun
         const followers = yield* Effect.fork(together(20, lookup))
-        yield* Effect.sleep(30)
+        yield* joined(20)
         const left = yield* Fiber.interrupt(first)
         yield* expectThat("the first caller", Exit.isInterrupted(left), "to be interrupted", left)
         yield* open
@@ -156,7 +157,7 @@ export const flights: ReadonlyArray<CacheCase> = [
           10
         )
         yield* begun
-        yield* Effect.sleep(30)
+        yield* joined(9)
         yield* Fiber.interruptAll(callers)
         yield* expectEqual(
           "runs, and runs whose finalizer has run",

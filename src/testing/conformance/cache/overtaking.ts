@@ -4,7 +4,7 @@ import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import { Cache } from "../../../Cache.js"
 import { expectEqual } from "../expectation.js"
-import { type CacheCase, distinct, expectGet, gated, together } from "./subject.js"
+import { type CacheCase, distinct, expectGet, gated, joined, together } from "./subject.js"
 
 const wins =
   "a write overtakes the rebuild under way: what the rebuild makes is given to those who came " +
@@ -102,7 +102,7 @@ const countsOnce: CacheCase = {
       const first = yield* Effect.fork(lookup)
       yield* begun
       const late = yield* Effect.fork(together(10, lookup))
-      yield* Effect.sleep(30)
+      yield* joined(10)
       yield* Cache.invalidate(key())
       yield* open
       yield* Fiber.join(first)

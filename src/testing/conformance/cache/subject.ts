@@ -8,7 +8,7 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { Cache } from "../../../Cache.js"
 import { tokens } from "../../../core/tokens.js"
-import { expectEqual, type Nonconformity } from "../expectation.js"
+import { eventually, expectEqual, expectThat, type Nonconformity } from "../expectation.js"
 import type { Case } from "../register.js"
 
 export interface Subject {
@@ -70,6 +70,14 @@ export const expectGet = (
   what = "get"
 ): Effect.Effect<void, Nonconformity, Cache> =>
   Effect.flatMap(Cache.get(key), (found) => expectEqual(what, found, expected))
+
+/** Returns once so many callers have joined what others began. */
+export const joined = (callers: number): Effect.Effect<void, Nonconformity, Cache> =>
+  eventually(
+    Effect.flatMap(Cache.counters, ({ coalesced }) =>
+      expectThat("coalesced", coalesced >= callers, `${callers} or more`, coalesced)
+    )
+  )
 
 /** A creator that must not run. */
 export const unexpected = <A = unknown>(): Effect.Effect<A> =>
