@@ -2,7 +2,6 @@
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import * as Schedule from "effect/Schedule"
 import { Cache } from "effect-larder"
 import { account, type Account, beyond, type Counts, total } from "../commandStats.js"
 import { overRedis } from "../overRedis.js"
@@ -28,16 +27,14 @@ export const redisCommands = overRedis(title, (redis) =>
     const cold = Effect.sync(() => `cold ${coldKeys++}`)
     const miss = Effect.flatMap(cold, (key) => Cache.getOrCreate(key, Effect.succeed(user)))
     const set = (key: string) => Cache.set(key, user)
+    const invalidate = Effect.flatMap(cold, Cache.invalidate)
 
     const accountOf = <A, E>(operation: Effect.Effect<A, E, Cache>, count = operations) =>
-      account(redis, connection, count, Effect.provide(times(operation), one))
+      account(redis, connection, count, inside(one, times(operation)))
 
     // Each script once, for the server knows none of them yet; and both are connected.
-    yield* Effect.provide(
-      Effect.all([Effect.forEach(warm, set), miss, Cache.invalidate("none")]),
-      one
-    )
-    yield* Effect.provide(miss, other)
+    yield* inside(one, Effect.all([Effect.forEach(warm, set), miss, invalidate]))
+    yield* inside(other, miss)
     const accounts = {
       hit: yield* accountOf(hit("warm 0")),
       gathered: yield* accountOf(
@@ -46,7 +43,7 @@ export const redisCommands = overRedis(title, (redis) =>
       ),
       miss: yield* accountOf(miss),
       set: yield* accountOf(Effect.flatMap(cold, set)),
-      invalidate: yield* accountOf(Effect.flatMap(cold, (key) => Cache.invalidate(key))),
+      invalidate: yield* accountOf(invalidate),
       both: yield* account(redis, connection, operations, times(waitForOther(cold, one, other)))
     }
     return [reportOf(accounts)]
@@ -58,31 +55,32 @@ const times = <A, E, R>(operation: Effect.Effect<A, E, R>) =>
 
 const hit = (key: string) => Cache.getOrCreate(key, Effect.dieMessage("a hit was a miss"))
 
+const inside = <A, E>(runtime: Clients.RedisRuntime, effect: Effect.Effect<A, E, Cache>) =>
+  Effect.promise(() => runtime.runPromise(effect))
+
 /** One makes it when the other waits for it. */
 const waitForOther = (
   cold: Effect.Effect<string>,
   one: Clients.RedisRuntime,
   other: Clients.RedisRuntime
-) =>
+): Effect.Effect<void> =>
   Effect.gen(function* () {
     const key = yield* cold
     const hasBegun = yield* Deferred.make<void>()
     const mayEnd = yield* Deferred.make<void>()
-    const waits = Effect.map(Effect.provide(Cache.counters, other), (it) => it.waits)
+    const waits = Effect.map(inside(other, Cache.counters), (it) => it.waits)
     const before = yield* waits
     const create = Deferred.succeed(hasBegun, undefined).pipe(
       Effect.zipRight(Deferred.await(mayEnd)),
       Effect.as(user)
     )
-    const maker = yield* Effect.fork(Effect.provide(Cache.getOrCreate(key, create), one))
+    const maker = yield* Effect.fork(inside(one, Cache.getOrCreate(key, create)))
     yield* Deferred.await(hasBegun)
-    const waiter = yield* Effect.fork(Effect.provide(hit(key), other))
-    yield* Effect.repeat(waits, {
-      until: (count) => count > before,
-      schedule: Schedule.spaced("1 millis")
-    })
+    const waiter = yield* Effect.fork(inside(other, hit(key)))
+    yield* Effect.repeat(Effect.delay(waits, "1 millis"), { until: (count) => count > before })
     yield* Deferred.succeed(mayEnd, undefined)
-    yield* Fiber.joinAll([maker, waiter])
+    yield* Fiber.join(maker)
+    yield* Fiber.join(waiter)
   })
 
 interface Accounts {
@@ -134,6 +132,6 @@ const row = (operation: string, { run, sent, took }: Account) => [
 
 const listed = (counts: Counts): string =>
   [...counts]
-    .toSorted(([, one], [, other]) => other - one)
+    .toSorted(([a, one], [b, other]) => other - one || a.localeCompare(b))
     .map(([name, count]) => `${Number(count.toFixed(2))} ${name.toUpperCase()}`)
     .join(", ")

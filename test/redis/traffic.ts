@@ -57,7 +57,7 @@ interface Row {
 
 /**
  * Reads everything everywhere, and writes each row in one process, until the
- * scope closes. Entries live shortly, so that rows are built all the time.
+ * scope closes. Rows are built as often as they are written.
  */
 export const startTraffic = (
   instances: ReadonlyArray<Instance>
