@@ -132,7 +132,8 @@ export const make = (
       const wireKey = toWire(key)
       const link = client.linkOf(wireKey)
       const deadline = link.clockOf(wireKey).at(time) + commandTimeout
-      const settable = link.sender() !== undefined
+      const isSent = link.sender() !== undefined
+      const sentAt = performance.now()
       return step(key, (steps, own, place) =>
         steps.set(own, place, stored, keepFor, deadline)
       ).pipe(
@@ -140,7 +141,9 @@ export const make = (
         // it until its deadline. An invalidation that is replayed and confirmed
         // before that would not outlast it; so it is not told before.
         Effect.tapErrorTag("BackendError", ({ reason }) =>
-          settable && reason === "Unavailable" ? realSleep(commandTimeout) : Effect.void
+          isSent && reason === "Unavailable"
+            ? realSleep(Math.max(0, sentAt + commandTimeout - performance.now()))
+            : Effect.void
         ),
         Effect.filterOrElse(
           (isInTime) => isInTime,

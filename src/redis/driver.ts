@@ -1,6 +1,7 @@
 /** The driver, loaded when a layer is built, and what its errors mean. */
 import * as Effect from "effect/Effect"
 import type { Cluster, Redis } from "ioredis"
+import type { Socket } from "node:net"
 import { BackendError } from "../port/CacheBackend.js"
 
 /** What we use of ioredis, 5 or 6. */
@@ -23,6 +24,9 @@ export const load: Effect.Effect<Driver> = Effect.orDieWith(
 
 export type Argument = string | number | Buffer
 
+/** What the driver says when its `commandTimeout` has passed. */
+const timedOutText = "Command timed out"
+
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : "unknown")
 
 /**
@@ -32,9 +36,12 @@ const messageOf = (error: unknown): string => (error instanceof Error ? error.me
 export const fault = (command: string, error: unknown): BackendError => {
   const message = messageOf(error).replace(/, with args beginning with:[^]*$/, "")
   const isReply = error instanceof Error && error.name === "ReplyError"
-  const reason = isReply ? "Refused" : message === "Command timed out" ? "Timeout" : "Unavailable"
+  const reason = isReply ? "Refused" : message === timedOutText ? "Timeout" : "Unavailable"
   return new BackendError({ backend: "redis", command, reason, cause: new Error(message) })
 }
+
+/** Nobody has answered in time. */
+export const timedOut = (command: string): BackendError => fault(command, new Error(timedOutText))
 
 export const isNoScript = (error: BackendError): boolean => textOf(error).startsWith("NOSCRIPT")
 
@@ -60,6 +67,20 @@ export const noConnection = new Error("There is no connection")
 const textOf = ({ cause }: BackendError): string => messageOf(cause)
 
 /**
+ * A connection on which nothing at all was heard for the whole time of a command
+ * is dead, though its socket may not know: a peer that vanished sends no end. It is
+ * destroyed, and the driver connects again. (Its own `socketTimeout` outlives a
+ * connection, and ends the next, healthy one.) A cluster sees to its nodes itself.
+ */
+const watchSilence = (to: Sender): ((error: unknown) => void) => {
+  const { stream } = to as { readonly stream?: Socket }
+  const heard = stream?.bytesRead
+  return (error) => {
+    if (messageOf(error) === timedOutText && stream?.bytesRead === heard) stream?.destroy()
+  }
+}
+
+/**
  * One command. It has no canceller: what has been sent is out of our hands. The
  * driver's `commandTimeout` settles it.
  */
@@ -72,10 +93,14 @@ export const send = (
 ): Effect.Effect<unknown, BackendError> =>
   Effect.async((resume) => {
     if (to === undefined) return resume(Effect.fail(fault(command, noConnection)))
+    const endIfSilent = watchSilence(to)
     const sent = asBytes ? to.callBuffer(name, ...args) : to.call(name, ...args)
     sent.then(
       (reply) => resume(Effect.succeed(reply)),
-      (error) => resume(Effect.fail(fault(command, error)))
+      (error) => {
+        endIfSilent(error)
+        resume(Effect.fail(fault(command, error)))
+      }
     )
   })
 
@@ -98,8 +123,12 @@ export const sendTogether = (
 ): Effect.Effect<ReadonlyArray<Answer>, BackendError> =>
   Effect.async((resume) => {
     if (to === undefined) return resume(Effect.fail(fault(command, noConnection)))
+    const endIfSilent = watchSilence(to)
     const sent = calls.map(([name, ...args]) =>
       asBytes ? to.callBuffer(name, ...args) : to.call(name, ...args)
     )
-    Promise.allSettled(sent).then((answers) => resume(Effect.succeed(answers)))
+    Promise.allSettled(sent).then((answers) => {
+      for (const answer of answers) if (!isAnswered(answer)) endIfSilent(answer.reason)
+      resume(Effect.succeed(answers))
+    })
   })

@@ -62,6 +62,7 @@ export const make = (
     const channels = new Map<string, Set<Handler>>()
     let current: Redis | undefined
     let isRunning = false
+    const forbidden = new Set<string>()
 
     const tell = (channel: string, signal: Signal): void =>
       channels.get(channel)?.forEach((handle) => handle(signal))
@@ -81,12 +82,14 @@ export const make = (
         )
       }).pipe(
         Effect.tap(() => Effect.sync(() => tellOf({ _tag: "Subscribed" }))),
-        Effect.catchIf(isForbidden, () =>
-          Effect.logWarning(
+        Effect.catchIf(isForbidden, () => {
+          if (forbidden.has(channel)) return Effect.void
+          forbidden.add(channel)
+          return Effect.logWarning(
             `Redis does not let this user subscribe to ${channel}: those who wait for another ` +
               `process poll. Remedy: ACL SETUSER <user> &${channel}`
           )
-        )
+        })
       )
 
     /** One connection, until it is lost. */

@@ -7,15 +7,47 @@
  * to the connection, not to who sent it.
  */
 import * as Effect from "effect/Effect"
+import * as FiberId from "effect/FiberId"
+import * as Runtime from "effect/Runtime"
 import * as Lease from "../policy/lease.js"
 import type { BackendError } from "../port/CacheBackend.js"
-import { type Answer, type Call, fault, isAnswered, type Sender, sendTogether } from "./driver.js"
-import { inRealTime, type Link } from "./link.js"
+import {
+  type Answer,
+  type Call,
+  fault,
+  isAnswered,
+  type Sender,
+  sendTogether,
+  timedOut
+} from "./driver.js"
+import type { Link } from "./link.js"
 import { bytesOf, type Done, keepText, type Steps } from "./steps.js"
 import { pushText } from "./subscriptions.js"
 import { guardOf, type Place } from "./wire.js"
 
-const timedOut = (command: string): BackendError => fault(command, new Error("Command timed out"))
+/**
+ * Settles in time, also for a caller that must not be interrupted; what has not
+ * begun by then, for others had their turn, never does. What has begun goes on to
+ * its end behind: a WATCH would be left to whoever comes next.
+ */
+const inTime = <A>(
+  command: string,
+  millis: number,
+  effect: Effect.Effect<A, BackendError>
+): Effect.Effect<A, BackendError> =>
+  Effect.flatMap(Effect.runtime<never>(), (runtime) =>
+    Effect.async<A, BackendError>((resume) => {
+      const fiber = Runtime.runFork(runtime)(Effect.interruptible(effect))
+      const timer = setTimeout(() => {
+        resume(timedOut(command))
+        fiber.unsafeInterruptAsFork(FiberId.none)
+      }, millis)
+      fiber.addObserver((exit) => {
+        clearTimeout(timer)
+        resume(exit)
+      })
+    })
+  )
 
 /** How often to read again before the server counts as too busy. */
 const maxAttempts = 50
@@ -51,14 +83,7 @@ export const transactional = (commandTimeout: number, asBytes: boolean): Steps =
         }
         return attempts < maxAttempts ? yield* attempt(attempts + 1) : yield* timedOut(command)
       })
-    // Begun, it goes on to its end: a WATCH would be left to whoever comes next. But
-    // nobody waits for longer than for any other command, a turn included.
-    return Effect.uninterruptible(attempt(1)).pipe(
-      turn.withPermits(1),
-      Effect.disconnect,
-      Effect.timeoutFail({ duration: commandTimeout, onTimeout: () => timedOut(command) }),
-      inRealTime
-    )
+    return inTime(command, commandTimeout, turn.withPermits(1)(Effect.uninterruptible(attempt(1))))
   }
 
   const plain =
@@ -105,11 +130,11 @@ export const transactional = (commandTimeout: number, asBytes: boolean): Steps =
       ),
     // EXEC cannot ask for the time. But a key that lives as long as the command
     // may take, and is watched, makes it do nothing once it has run out.
-    set: (link, place, stored, keepFor) =>
-      Effect.suspend(() => {
+    set: (link, place, stored, keepFor) => {
+      const setting = Effect.suspend(() => {
         const guard = guardOf(place, globalThis.crypto.randomUUID())
-        const setting: Call = ["SET", guard, "1", "PX", commandTimeout]
-        return Effect.flatMap(sendTogether(link.nodeOf(place.entry), "set", [setting]), ([set]) =>
+        const guarding: Call = ["SET", guard, "1", "PX", commandTimeout]
+        return Effect.flatMap(sendTogether(link.nodeOf(place.entry), "set", [guarding]), ([set]) =>
           set !== undefined && isAnswered(set)
             ? step(
                 "set",
@@ -124,6 +149,8 @@ export const transactional = (commandTimeout: number, asBytes: boolean): Steps =
             : Effect.fail(fault("set", set?.reason))
         )
       })
+      return inTime("set", commandTimeout, setting)
+    }
   }
 }
 
