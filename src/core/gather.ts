@@ -125,11 +125,10 @@ export class Gather {
     for (let at = 0; at < reads.length; at += step) this.send(reads.slice(at, at + step))
   }
 
+  /** @param reads one or more */
   private send(reads: ReadonlyArray<Read>): void {
-    const [first] = reads
-    if (first === undefined) return
     if (this.isClosed) return reads.forEach((read) => settle(read, { _tag: "Closed" }))
-    const sending = Runtime.runFork(surroundingsOf(first.fiber))(
+    const sending = Runtime.runFork(surroundingsOf(reads[0]!.fiber))(
       Effect.suspend(() => this.backend.getMany(reads.map(({ key }) => this.fullKey(key)))),
       { immediate: true }
     )

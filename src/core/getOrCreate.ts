@@ -54,7 +54,7 @@ export const getOrCreate = (
   const tally = tallyOf(path, region)
   const request = Request.make(fiber, region, tally, key, create, options, tick(path))
   request.saw = entry
-  if (entry !== undefined || path.isClosed) return travel(path, request)
+  if (entry !== undefined) return travel(path, request)
   if (options.refresh === true) return refresh(path, request)
   return path.l2 === undefined ? rebuild(path, request, "read") : beyondL1(path, path.l2, request)
 }

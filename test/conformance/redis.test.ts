@@ -3,7 +3,8 @@ import { cacheBackendConformance } from "effect-larder/testing"
 import { backendAt, shared } from "../redis/backends.js"
 import { startRedis } from "../servers/redis.js"
 
-const tests = { describe: describe.concurrent, it }
+// One after the other: at once they are slower than a test may take on a busy machine.
+const tests = { describe, it }
 
 const server = await shared(startRedis())
 const mute = await shared(startRedis({ scripting: false }))
@@ -15,9 +16,8 @@ cacheBackendConformance(
   backendAt({ url: server.url, maxConnections: 5 }, { asBytes: true }),
   tests
 )
-// One step at a time on a connection: these take turns.
 cacheBackendConformance(
   "Redis without scripting",
   backendAt({ url: mute.url }, { asBytes: true }),
-  { describe, it }
+  tests
 )
