@@ -11,9 +11,15 @@ import { keyAt, type User } from "./users.js"
 
 export type Turn = (lookups: number) => Promise<number>
 
-/** So that the smallest crowd, which comes first, meets no code that has hardly run. */
-export const warmUp = async (lookups: number, turns: ReadonlyArray<Turn>): Promise<void> => {
-  for (const turn of turns) await turn(lookups)
+/**
+ * Many lookups before the first round: turns are too short to warm up anything,
+ * and a crowd takes other ways through the code than one caller.
+ */
+export const warmUp = async (
+  lookups: number,
+  peers: ReadonlyArray<{ readonly turn: Turn }>
+): Promise<void> => {
+  for (const { turn } of peers) await turn(lookups)
 }
 
 const indices = (count: number): ReadonlyArray<number> =>

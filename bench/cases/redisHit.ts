@@ -44,12 +44,8 @@ export const redisHit = overRedis("Redis hit", (redis, isQuick) =>
       { name: ours, turn: inFibers(runtime, callers)(lookup) },
       ...others.map((other) => ({ name: other.name, turn: inLoops(callers)(other) }))
     ]
-    yield* Effect.promise(() =>
-      warmUp(
-        20_000,
-        turnsOf(100).map(({ turn }) => turn)
-      )
-    )
+    yield* Effect.promise(() => warmUp(20_000, turnsOf(100)))
+    yield* Effect.promise(() => warmUp(4_000, turnsOf(1)))
     return yield* Effect.forEach(crowds, ({ callers, lookups, targets }) =>
       Effect.promise(async () => {
         const crowd = callers === 1 ? "1 caller" : `${callers.toLocaleString("en")} callers`
@@ -59,7 +55,7 @@ export const redisHit = overRedis("Redis hit", (redis, isQuick) =>
           expected: sumOfIds,
           ...peer
         }))
-        const method = isQuick ? { warmups: 1, rounds: 5 } : { warmups: 4, rounds: 30 }
+        const method = isQuick ? { warmups: 1, rounds: 5 } : { warmups: 4, rounds: 24 }
         const turns = await interleave(title, peers, { ...method, isCollectedFirst: false })
         return report(title, turns, targets(turns), { withCpu: true })
       })

@@ -38,15 +38,10 @@ export const redisMiss = overRedis("Redis miss", (redis, isQuick) =>
     ]
     // Scripts stay: they are no keys.
     const prepare = () => connection.flushall()
-    yield* Effect.promise(async () => {
-      for (let time = 0; time < 3; time++) {
-        await prepare()
-        await warmUp(
-          count,
-          turnsOf(50).map(({ turn }) => turn)
-        )
-      }
-    })
+    const warmUpAnew = (callers: number, misses: number) =>
+      Effect.promise(() => prepare().then(() => warmUp(misses, turnsOf(callers))))
+    yield* Effect.repeatN(warmUpAnew(50, count), 2)
+    yield* warmUpAnew(1, 1_000)
     return yield* Effect.forEach(crowds, ({ callers, misses }) =>
       Effect.promise(async () => {
         const title = `Redis miss, ${callers} ${callers === 1 ? "caller" : "callers"}`

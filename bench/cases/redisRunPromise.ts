@@ -28,17 +28,18 @@ export const redisRunPromise = overRedis("Redis hit through runPromise", (redis,
       userIn: (found) => found as User
     }
     const all = [ourFetching, ...others]
-    yield* Effect.promise(() => warmUp(20_000, all.map(inOneTick(100))))
+    const turnsOf = (way: typeof inOneTick, callers: number) =>
+      all.map((fetching) => ({ name: fetching.name, turn: way(callers)(fetching) }))
+    yield* Effect.promise(() => warmUp(20_000, turnsOf(inOneTick, 100)))
+    yield* Effect.promise(() => warmUp(10_000, turnsOf(inTicksOfTheirOwn, 10)))
     const configurations = ways.flatMap((way) => crowds.map((crowd) => ({ ...way, ...crowd })))
     return yield* Effect.forEach(configurations, ({ callers, lookups, title, way }) =>
       Effect.promise(async () => {
         const full = `Redis hit through runPromise, ${title(callers.toLocaleString("en"))}`
-        const turnOf = way(callers)
-        const peers = all.map((fetching): Peer => ({
-          name: fetching.name,
+        const peers = turnsOf(way, callers).map((peer): Peer => ({
           ops: lookups,
-          turn: turnOf(fetching),
-          expected: sumOfIds
+          expected: sumOfIds,
+          ...peer
         }))
         const method = isQuick ? { warmups: 1, rounds: 3 } : { warmups: 3, rounds: 15 }
         const turns = await interleave(full, peers, { ...method, isCollectedFirst: false })
