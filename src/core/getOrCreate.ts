@@ -62,7 +62,6 @@ export const getOrCreate = (
 /** One round: from L1 to a value, or to a rebuild. */
 const travel = (path: Path, request: Request.Request): AnyExit =>
   Effect.suspend(() => {
-    if (path.isClosed) return Effect.interrupt
     if (request.options.refresh === true) return refresh(path, request)
     const entry = (request.saw = path.l1?.get(request.key))
     const now = unsafeNow(request.fiber)
