@@ -66,6 +66,10 @@ export const noConnection = new Error("There is no connection")
 
 const textOf = ({ cause }: BackendError): string => messageOf(cause)
 
+/** Another one after each reconnect; a cluster as a whole has none. */
+export const socketOf = (to: Sender | undefined): Socket | undefined =>
+  (to as { readonly stream?: Socket } | undefined)?.stream
+
 /**
  * A connection on which nothing at all was heard for the whole time of a command
  * is dead, though its socket may not know: a peer that vanished sends no end. It is
@@ -73,7 +77,7 @@ const textOf = ({ cause }: BackendError): string => messageOf(cause)
  * connection, and ends the next, healthy one.) A cluster sees to its nodes itself.
  */
 const watchSilence = (to: Sender): ((error: unknown) => void) => {
-  const { stream } = to as { readonly stream?: Socket }
+  const stream = socketOf(to)
   const heard = stream?.bytesRead
   return (error) => {
     if (messageOf(error) === timedOutText && stream?.bytesRead === heard) stream?.destroy()
@@ -114,15 +118,20 @@ export const isAnswered = (answer: Answer): answer is PromiseFulfilledResult<unk
 /**
  * Commands one behind the other, with none of anybody else's between them: all
  * are written in one synchronous step.
+ *
+ * @param on nothing is sent unless the connection is still this one
  */
 export const sendTogether = (
   to: Sender | undefined,
   command: string,
   calls: ReadonlyArray<Call>,
-  asBytes = false
+  asBytes = false,
+  on?: Socket
 ): Effect.Effect<ReadonlyArray<Answer>, BackendError> =>
   Effect.async((resume) => {
-    if (to === undefined) return resume(Effect.fail(fault(command, noConnection)))
+    if (to === undefined || (on !== undefined && socketOf(to) !== on)) {
+      return resume(Effect.fail(fault(command, noConnection)))
+    }
     const endIfSilent = watchSilence(to)
     const sent = calls.map(([name, ...args]) =>
       asBytes ? to.callBuffer(name, ...args) : to.call(name, ...args)

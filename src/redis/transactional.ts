@@ -16,8 +16,10 @@ import {
   type Call,
   fault,
   isAnswered,
+  noConnection,
   type Sender,
   sendTogether,
+  socketOf,
   timedOut
 } from "./driver.js"
 import type { Link } from "./link.js"
@@ -70,10 +72,14 @@ export const transactional = (commandTimeout: number, asBytes: boolean): Steps =
     const attempt = (attempts: number): Effect.Effect<Done<A>, BackendError> =>
       Effect.gen(function* () {
         const server = nodeOf(place.entry)
+        // ◆ WATCH, reads │ lost, connected again │ MULTI: nothing would guard the writes.
+        const socket = socketOf(server)
+        if (socket === undefined) return yield* fault(command, noConnection)
         const found = yield* find(server, command, place, guard, asBytes)
         const { cell, push, reply } = transition(found)
         const writes = writesOf(place, found, cell)
-        const answers = yield* sendTogether(server, command, [["MULTI"], ...writes, ["EXEC"]])
+        const calls: ReadonlyArray<Call> = [["MULTI"], ...writes, ["EXEC"]]
+        const answers = yield* sendTogether(server, command, calls, false, socket)
         const result = answers.find((answer) => !isAnswered(answer)) ?? answers.at(-1)
         if (result === undefined || !isAnswered(result)) {
           return yield* fault(command, result?.reason)
