@@ -1,5 +1,5 @@
 /**
- * Redis, Valkey and Dragonfly: needs `ioredis`, 5 or 6.
+ * Redis and Valkey: needs `ioredis`, 5 or 6.
  *
  * @since 0.1.0
  */

@@ -88,14 +88,17 @@ const whyOf = (cause: Cause.Cause<never>): string => {
 const clientAt = (url: Redacted.Redacted | undefined): Layer.Layer<RedisClient> =>
   RedisClient.layer(url === undefined ? {} : { url: Redacted.value(url) }).pipe(
     Layer.catchAllCause((cause) =>
-      Layer.effect(
-        RedisClient,
-        Effect.as(
-          Effect.logError(
-            `LARDER_CACHE_REDIS_URL, or REDIS_URL, is wrong; the cache goes on without Redis: ${whyOf(cause)}`
-          ),
-          disconnected("no address")
-        )
-      )
+      Cause.isInterrupted(cause)
+        ? Layer.failCause(cause)
+        : Layer.effect(
+            RedisClient,
+            Effect.as(
+              Effect.logError(
+                "The cache set up from LARDER_CACHE_REDIS_URL or REDIS_URL goes on without Redis: " +
+                  whyOf(cause)
+              ),
+              disconnected("no address")
+            )
+          )
     )
   )

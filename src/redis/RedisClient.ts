@@ -62,8 +62,8 @@ export interface Service {
 }
 
 /**
- * A Redis, Valkey or Dragonfly server, version 6.2 or later, or a Cluster of
- * them. Provide it once; caches, locks and storages share its connections.
+ * A Redis server, version 6.2 or later, or a Valkey server, or a Cluster of
+ * them. Provide it once: caches share its connections.
  *
  * @example
  * ```ts
