@@ -4,6 +4,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
+import * as Runtime from "effect/Runtime"
 import { RedisClient } from "effect-larder/redis"
 import type { Sender } from "../../src/redis/driver.js"
 import type { Link } from "../../src/redis/link.js"
@@ -53,6 +54,7 @@ describeWithServer("a transaction", ["redis-server"], () => {
   it.scopedLive("whose connection was lost in its midst writes nothing", () =>
     Effect.gen(function* () {
       const { url } = yield* server
+      const runPromise = Runtime.runPromise(yield* Effect.runtime())
       const [ours, theirs] = [yield* linkTo(url), yield* linkTo(url)]
       const steps = transactional(commandTimeout, false)
       const place = placeOf("larder:key")
@@ -63,7 +65,7 @@ describeWithServer("a transaction", ["redis-server"], () => {
         ...ours,
         nodeOf: () =>
           changing(ours.nodeOf(place.entry)!, theirs.nodeOf(place.entry)!, () =>
-            Effect.runPromise(steps.invalidate(theirs, place))
+            runPromise(steps.invalidate(theirs, place))
           )
       }
       const exit = yield* Effect.exit(steps.commit(torn, place, "token", "old", 60_000))
