@@ -42,21 +42,26 @@ interface Patience {
   readonly hasSeenVanish: boolean
 }
 
-/** Uninterruptible but for each wait: a grant that was read must not be dropped on the way out. */
+/** In an uninterruptible region, but for each wait: a grant that was read must not be dropped on the way out. */
 export const acquire = (
   path: Path,
   l2: L2,
   rebuild: Rebuild,
   first: Request
-): Effect.Effect<Acquired> =>
-  Effect.acquireUseRelease(
-    Effect.sync(() => l2.waiters.listen(fullKey(path, rebuild.key))),
-    (listener) =>
-      Effect.uninterruptible(
-        attempt(path, l2, rebuild, first, listener, { awaited: undefined, hasSeenVanish: false })
-      ),
-    (listener) => Effect.sync(listener.close)
-  )
+): Effect.Effect<Acquired> => {
+  const listener = l2.waiters.listen(fullKey(path, rebuild.key))
+  const patience: Patience = { awaited: undefined, hasSeenVanish: false }
+  return Effect.matchCauseEffect(attempt(path, l2, rebuild, first, listener, patience), {
+    onFailure: (cause) => {
+      listener.close()
+      return Effect.failCause(cause)
+    },
+    onSuccess: (acquired) => {
+      listener.close()
+      return Effect.succeed(acquired)
+    }
+  })
+}
 
 const attempt = (
   path: Path,

@@ -69,14 +69,15 @@ export const makePath = (
     // Until the subscription is confirmed, L1 would miss what others write.
     if (l1 !== undefined && backend !== undefined) l1.isServing = false
     const events = yield* Events.make
+    const log = Log.make(settings.name)
     return {
       ...settings,
       l1,
-      l2: backend && (yield* L2.make(backend, settings, tally, events, scope)),
+      l2: backend && (yield* L2.make(backend, settings, tally, events, log, scope)),
       rebuilds: new Map(),
       tallies: new Map([["", tally]]),
       events,
-      log: Log.make(settings.name),
+      log,
       scope,
       isClosed: false,
       lastTick: 0

@@ -1,5 +1,4 @@
 /** Opening, joining and leaving the rebuild of a key. */
-import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -46,11 +45,9 @@ export const fly = (
 export const flyBehind = (path: Path, request: Request, seen: string): Effect.Effect<void> =>
   Effect.uninterruptible(
     Effect.suspend(() =>
-      path.rebuilds.has(request.key)
+      path.rebuilds.has(request.key) || hasNews(path, request)
         ? Effect.void
-        : Effect.asVoid(
-            open(path, request, { intent: "refresh", seen, isBackground: true }, undefined)
-          )
+        : open(path, request, { intent: "refresh", seen, isBackground: true }, undefined)
     )
   )
 
@@ -79,12 +76,11 @@ const board = (boarding: Boarding): Effect.Effect<any, any> => {
     return awaitResult(boarding, found)
   }
   if (Nesting.isCreatedWithin(request.within, path, request.key)) return runDirectly(boarding)
+  // Between the look into L1 and this step another may have opened one, and even
+  // brought it to its end: ours would be a second load.
+  if (hasNews(path, request)) return restore(goRound(path, request))
   return Effect.flatMap(open(path, request, manner, found), (opened) =>
-    opened !== undefined
-      ? awaitResult(boarding, opened)
-      : hasNews(path, request)
-        ? restore(goRound(path, request))
-        : board(boarding)
+    awaitResult(boarding, opened)
   )
 }
 
@@ -106,33 +102,28 @@ const mayJoin = (rebuild: Rebuild.Rebuild, request: Request, intent: Manner["int
 const hasNews = (path: Path, request: Request): boolean =>
   request.options.refresh !== true && path.l1?.peek(request.key) !== request.saw
 
-/** Takes the place of the one that was `found`; undefined: another look is due. */
+/** Takes the place of the one that was `found`, in one step with the look that found it. */
 const open = (
   path: Path,
   request: Request,
   manner: Manner,
   found: Rebuild.Rebuild | undefined
-): Effect.Effect<Rebuild.Rebuild | undefined> =>
-  Effect.withFiberRuntime((fiber) => {
-    const wait = millis("wait", request.options.wait, path.defaults.maxHold)
-    const patience =
-      request.within === undefined ? wait : Math.min(wait, path.defaults.leaseDuration)
-    const waitUntil = unsafeNow(fiber) + patience
-    return Effect.flatMap(Rebuild.make(path, request, { ...manner, waitUntil }), (rebuild) => {
-      // Looked at before, and again now: a yield in between lets another open one,
-      // or even bring one to its end. To open ours then would be a second load.
-      if (path.rebuilds.get(request.key) !== found || hasNews(path, request)) {
-        return Effect.succeed(undefined)
-      }
-      if (found !== undefined) detach(path, found)
-      path.rebuilds.set(request.key, rebuild)
-      if (!manner.isBackground) Nesting.addEdge(request.within, rebuild)
-      return Effect.map(Effect.forkIn(lead(path, rebuild, request), path.scope), (leading) => {
-        rebuild.fiber = leading
-        return rebuild
-      })
-    })
+): Effect.Effect<Rebuild.Rebuild> => {
+  const { fiber, options, within } = request
+  const wait = millis("wait", options.wait, path.defaults.maxHold)
+  const patience = within === undefined ? wait : Math.min(wait, path.defaults.leaseDuration)
+  const rebuild = Rebuild.make(path, request, {
+    ...manner,
+    waitUntil: unsafeNow(fiber) + patience
   })
+  if (found !== undefined) detach(path, found)
+  path.rebuilds.set(request.key, rebuild)
+  if (!manner.isBackground) Nesting.addEdge(within, rebuild)
+  return Effect.map(Effect.forkIn(lead(path, rebuild, request), path.scope), (leading) => {
+    rebuild.fiber = leading
+    return rebuild
+  })
+}
 
 /** From here on nobody joins it, and it fills no L1; those who joined keep it. */
 export const detach = (path: Path, rebuild: Rebuild.Rebuild): void => {
@@ -149,7 +140,7 @@ const awaitResult = (boarding: Boarding, rebuild: Rebuild.Rebuild): Effect.Effec
     // outermost caller's patience would hold both for minutes.
     rebuild.waitUntil = Math.min(rebuild.waitUntil, unsafeNow(fiber) + path.defaults.leaseDuration)
   }
-  return Effect.matchCauseEffect(boarding.restore(Deferred.await(rebuild.result)), {
+  return Effect.matchCauseEffect(boarding.restore(Rebuild.settled(rebuild)), {
     onFailure: (cause) => {
       Nesting.removeEdge(within, rebuild)
       return Effect.zipRight(leave(path, rebuild, request), Effect.failCause(cause))

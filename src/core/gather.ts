@@ -1,5 +1,6 @@
 /**
- * Reads asked for in the same tick travel together.
+ * Reads asked for in the same tick travel together; while others are out, those
+ * of the same turn of the event loop.
  *
  * A read is a record in a Map with a list of resumptions: no fiber, no
  * `Deferred`, no finalizer a caller. The reply settles it, so no caller owns it,
@@ -37,13 +38,28 @@ export interface Read {
 /** Reads that travel in one command. */
 interface Batch {
   readonly reads: ReadonlyArray<Read>
-  readonly sending: Fiber.RuntimeFiber<unknown, unknown>
+  readonly sending: Fiber.RuntimeFiber<ReadonlyArray<Encoded | undefined>, unknown>
+  /** Where it stands among those that are in flight. */
+  at: number
 }
 
 export type Reply =
   | { readonly _tag: "Stored"; readonly read: Read; readonly stored: Encoded | undefined }
   | { readonly _tag: "Fault"; readonly error: unknown }
   | { readonly _tag: "Closed" }
+
+/** @param isBusy others have been sent, and are not back yet */
+export type Defer = (flush: () => void, isBusy: boolean) => void
+
+/**
+ * A read alone waits for no other. While one is out, those that the same turn of
+ * the event loop brings go together: each by itself, the callers of a web server,
+ * every one in a tick of its own, would all travel apart.
+ */
+export const deferred: Defer = (flush, isBusy) => {
+  if (isBusy) setImmediate(flush)
+  else queueMicrotask(flush)
+}
 
 export class Gather {
   /** Not sent yet: these alone can be joined. */
@@ -54,7 +70,7 @@ export class Gather {
    * ones. Once one of them is old, all that follow, with all that travelled in
    * them, live until the next full collection: that was a quarter of the time.
    */
-  private inFlight: ReadonlyArray<Batch> = []
+  private readonly inFlight: Array<Batch> = []
   /** What an entry has weighed lately, in bytes. */
   private weight = 128
   private isClosed = false
@@ -65,8 +81,8 @@ export class Gather {
     private readonly fullKey: (key: string) => string,
     /** One failed command is one fault, however many reads travelled in it. */
     private readonly onFault: () => void,
-    /** When to send what has been gathered; tests hold it. */
-    private readonly defer: (flush: () => void) => void
+    /** When to send what has been gathered. */
+    private readonly defer: Defer
   ) {}
 
   /** Hands over the reply of a read that is sent after this call; true: another asked before. */
@@ -76,7 +92,7 @@ export class Gather {
       gathered.resumptions.push(resume)
       return true
     }
-    if (this.unsent.size === 0) this.defer(() => this.flush())
+    if (this.unsent.size === 0) this.defer(() => this.flush(), this.inFlight.length > 0)
     this.unsent.set(key, {
       key,
       fiber,
@@ -88,11 +104,21 @@ export class Gather {
     return false
   }
 
-  /** What is read for these keys no longer counts as new. */
-  voidReads(matches: (key: string) => boolean): void {
+  /** What is read for this key no longer counts as new. */
+  voidRead(key: string): void {
+    this.overtakes++
+    const unsent = this.unsent.get(key)
+    if (unsent !== undefined) unsent.isVoided = true
+    for (const { reads } of this.inFlight) {
+      for (const read of reads) if (read.key === key) read.isVoided = true
+    }
+  }
+
+  /** The same, for all keys that begin so. */
+  voidReads(start: string): void {
     this.overtakes++
     const batches = [[...this.unsent.values()], ...this.inFlight.map(({ reads }) => reads)]
-    for (const read of batches.flat()) if (matches(read.key)) read.isVoided = true
+    for (const read of batches.flat()) if (read.key.startsWith(start)) read.isVoided = true
   }
 
   /**
@@ -113,7 +139,7 @@ export class Gather {
       sending.unsafeInterruptAsFork(FiberId.none)
     }
     this.unsent = new Map()
-    this.inFlight = []
+    this.inFlight.length = 0
     for (const read of left) settle(read, { _tag: "Closed" })
   }
 
@@ -132,16 +158,24 @@ export class Gather {
       Effect.suspend(() => this.backend.getMany(reads.map(({ key }) => this.fullKey(key)))),
       { immediate: true }
     )
-    const batch = { reads, sending }
-    this.inFlight = [...this.inFlight, batch]
+    const batch = { reads, sending, at: this.inFlight.length }
+    this.inFlight.push(batch)
     sending.addObserver((exit) => {
-      if (!this.inFlight.includes(batch)) return
-      this.inFlight = this.inFlight.filter((other) => other !== batch)
+      if (this.isClosed) return
+      this.remove(batch)
       if (Exit.isSuccess(exit)) return this.deliver(reads, exit.value)
       this.onFault()
       const error = Cause.squash(exit.cause)
       for (const read of reads) settle(read, { _tag: "Fault", error })
     })
+  }
+
+  /** The last one takes its place. */
+  private remove(batch: Batch): void {
+    const last = this.inFlight.pop() as Batch
+    if (last === batch) return
+    this.inFlight[batch.at] = last
+    last.at = batch.at
   }
 
   private deliver(reads: ReadonlyArray<Read>, replies: ReadonlyArray<Encoded | undefined>): void {

@@ -10,7 +10,9 @@ import type { Tally } from "./counters.js"
 import type { Events } from "./events.js"
 import { Gather } from "./gather.js"
 import { fullKey, type L2, type Path } from "./path.js"
+import type { Log } from "./log.js"
 import { Pending } from "./pending.js"
+import { Renewals } from "./renewal.js"
 import type { Settings } from "./settings.js"
 import { tokens } from "./tokens.js"
 import { Waiters } from "./waiting.js"
@@ -39,10 +41,15 @@ export const make = (
   settings: Settings,
   tally: Tally,
   events: Events,
+  log: Log,
   scope: Scope.Scope
 ): Effect.Effect<L2> =>
-  Effect.map(Effect.runtime<never>(), (runtime) => {
+  Effect.zipWith(Effect.runtime<never>(), Effect.clock, (runtime, clock) => {
     const backend = guarded(unguarded)
+    const { leaseDuration, maxHold } = settings.defaults
+    const fork = (running: Effect.Effect<void>) => {
+      Runtime.runFork(runtime)(running, { scope })
+    }
     return {
       backend,
       codec: settings.codec,
@@ -63,9 +70,15 @@ export const make = (
           },
           onConfirmed: ({ target }) => events.emit({ _tag: "invalidationConfirmed", key: target })
         },
-        (replaying) => {
-          Runtime.runFork(runtime)(replaying, { scope })
-        }
+        fork
+      ),
+      renewals: new Renewals(
+        leaseDuration / 3,
+        maxHold,
+        clock,
+        log,
+        ({ key, token }) => backend.renew(key, token, leaseDuration),
+        fork
       ),
       waiters: new Waiters(),
       nextToken: tokens()
@@ -100,11 +113,15 @@ const hear = (path: Path, l2: L2, signal: Signal): void => {
 
 /** Another process wrote. Who may be given what does not hang on it: only L1 does. */
 const overtakeL1 = (path: Path, l2: L2, target: string, isStart: boolean): void => {
-  const touches = (key: string) => (isStart ? key.startsWith(target) : key === target)
-  l2.gather.voidReads(touches)
-  for (const rebuild of path.rebuilds.values()) {
-    if (touches(rebuild.key)) rebuild.isVoided = true
+  if (isStart) {
+    l2.gather.voidReads(target)
+    for (const rebuild of path.rebuilds.values()) {
+      if (rebuild.key.startsWith(target)) rebuild.isVoided = true
+    }
+    return path.l1?.removeAll(target)
   }
-  if (isStart) path.l1?.removeAll(target)
-  else path.l1?.remove(target)
+  l2.gather.voidRead(target)
+  const rebuild = path.rebuilds.get(target)
+  if (rebuild !== undefined) rebuild.isVoided = true
+  path.l1?.remove(target)
 }

@@ -3,16 +3,13 @@
  * settle. All of it uninterruptible but for the single wait and the creator, so
  * that whatever ends it, the lease is given back and nobody who waits is forgotten.
  */
-import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as STM from "effect/STM"
 import { type Acquired, acquire, type Leave, leaseless } from "./acquire.js"
 import { countLoad, runCreator } from "./creator.js"
 import type { Created } from "./entry.js"
-import type { Path } from "./path.js"
+import { fullKey, type Path } from "./path.js"
 import * as Rebuild from "./rebuild.js"
-import { whileRenewing } from "./renewal.js"
 import type { Request } from "./request.js"
 import { fillL1, keep } from "./store.js"
 import { unsafeNow } from "../port/monotonic.js"
@@ -40,9 +37,8 @@ const settled = (
 
 /** The slot goes first, by identity: another rebuild may have taken it. */
 const end = (path: Path, rebuild: Rebuild.Rebuild, result: Rebuild.Settled): void => {
-  rebuild.hasEnded = true
   if (path.rebuilds.get(rebuild.key) === rebuild) path.rebuilds.delete(rebuild.key)
-  Deferred.unsafeDone(rebuild.result, Exit.succeed(result))
+  Rebuild.settle(rebuild, result)
 }
 
 const access = (path: Path, rebuild: Rebuild.Rebuild, first: Request): Effect.Effect<Acquired> =>
@@ -77,20 +73,18 @@ const create = (
   first: Request,
   acquired: Leave
 ): Effect.Effect<Rebuild.Settled> =>
-  Effect.flatMap(STM.commit(Rebuild.begin(rebuild)), (leader) => {
+  Effect.flatMap(Rebuild.begin(rebuild), (leader) => {
     const creator = runCreator(path, rebuild, leader, leader === first)
-    const timed = Effect.withFiberRuntime<Created>((fiber) => {
-      const startedAt = unsafeNow(fiber)
-      return Effect.map(creator, (exit) => {
-        const endedAt = unsafeNow(fiber)
-        return { exit, endedAt, delta: endedAt - startedAt }
-      })
-    })
-    const running =
-      acquired._tag === "Granted" && path.l2 !== undefined
-        ? whileRenewing(path, path.l2, leader, acquired.token, timed)
-        : timed
-    return Effect.flatMap(running, (created) => {
+    const { l2 } = path
+    const held =
+      acquired._tag === "Granted" && l2 !== undefined
+        ? l2.renewals.hold(fullKey(path, rebuild.key), acquired.token, leader.tally)
+        : undefined
+    const startedAt = unsafeNow(leader.fiber)
+    return Effect.flatMap(creator, (exit) => {
+      const endedAt = unsafeNow(leader.fiber)
+      const created: Created = { exit, endedAt, delta: endedAt - startedAt }
+      if (held !== undefined) l2?.renewals.letGo(held)
       countLoad(path, leader, created)
       return Effect.flatMap(keep(path, rebuild, leader, acquired, created), (kept) => {
         // Without L2 nothing can be newer elsewhere; a failure is news to anybody.

@@ -12,6 +12,7 @@ import type { L1 } from "./l1.js"
 import type { Log } from "./log.js"
 import type { Pending } from "./pending.js"
 import type { Rebuild } from "./rebuild.js"
+import type { Renewals } from "./renewal.js"
 import type { LookupOptions, Region } from "./request.js"
 import type { Waiters } from "./waiting.js"
 
@@ -38,6 +39,7 @@ export interface L2 {
   readonly codec: CacheCodec | undefined
   readonly gather: Gather
   readonly pending: Pending
+  readonly renewals: Renewals
   readonly waiters: Waiters
   /** Unique in the world: the owner id of one attempt to get a lease, or of one write. */
   readonly nextToken: () => string

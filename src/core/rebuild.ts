@@ -12,7 +12,7 @@
  */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import type * as Exit from "effect/Exit"
+import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
 import * as List from "effect/List"
@@ -56,7 +56,12 @@ export interface Rebuild {
   /** The flight in whose creator it was opened. */
   readonly within: Rebuild | undefined
   readonly result: Deferred.Deferred<Settled>
-  readonly crew: TRef.TRef<Crew>
+  readonly waiters: Array<(result: Effect.Effect<Settled>) => void>
+  readonly first: Request
+  /** Made by the first transaction: one who comes alone, and stays, needs none. */
+  crew: TRef.TRef<Crew> | undefined
+  /** The creator of the one who came alone has begun. */
+  hasBegun: boolean
   /** Those who have arrived since the last transaction. */
   arrived: Array<Request>
   /** The last one has left: whoever comes now must not wait for it. */
@@ -79,29 +84,57 @@ export const make = (
   owner: object,
   first: Request,
   given: Pick<Rebuild, "intent" | "seen" | "isBackground" | "waitUntil">
-): Effect.Effect<Rebuild> =>
-  Effect.map(
-    STM.commit(
-      TRef.make<Crew>({ leader: first, heirs: List.nil(), waiting: given.isBackground ? 0 : 1 })
-    ),
-    (crew) => ({
-      ...given,
-      owner,
-      key: first.key,
-      within: first.within,
-      result: Deferred.unsafeMake<Settled>(FiberId.none),
-      crew,
-      arrived: [],
-      isAbandoned: false,
-      fiber: undefined,
-      span: undefined,
-      beganAt: undefined,
-      commitSentAt: undefined,
-      isVoided: false,
-      hasEnded: false,
-      waitsFor: []
-    })
-  )
+): Rebuild => ({
+  ...given,
+  owner,
+  key: first.key,
+  within: first.within,
+  result: Deferred.unsafeMake<Settled>(FiberId.none),
+  waiters: [],
+  first,
+  crew: undefined,
+  hasBegun: false,
+  arrived: [],
+  isAbandoned: false,
+  fiber: undefined,
+  span: undefined,
+  beganAt: undefined,
+  commitSentAt: undefined,
+  isVoided: false,
+  hasEnded: false,
+  waitsFor: []
+})
+
+const crewOf = (rebuild: Rebuild): STM.STM<TRef.TRef<Crew>> =>
+  STM.suspend(() => {
+    const { crew, first, hasBegun, isBackground } = rebuild
+    if (crew !== undefined) return STM.succeed(crew)
+    const alone = {
+      leader: hasBegun ? null : first,
+      heirs: List.nil(),
+      waiting: isBackground ? 0 : 1
+    }
+    return STM.map(TRef.make<Crew>(alone), (made) => (rebuild.crew = made))
+  })
+
+/**
+ * Waits for the result. Whoever is interrupted leaves in `flight.ts`, and waking
+ * a fiber that has gone does nothing: so this needs no finalizer, which is most
+ * of what `Deferred.await` costs a thousand who wait.
+ */
+export const settled = (rebuild: Rebuild): Effect.Effect<Settled> =>
+  Effect.async((resume) => {
+    if (rebuild.hasEnded) resume(Deferred.await(rebuild.result))
+    else rebuild.waiters.push(resume)
+  })
+
+/** The result is there, for all who wait and all who still come. */
+export const settle = (rebuild: Rebuild, settled: Settled): void => {
+  const exit = Exit.succeed(settled)
+  rebuild.hasEnded = true
+  Deferred.unsafeDone(rebuild.result, exit)
+  for (const resume of rebuild.waiters.splice(0)) resume(exit)
+}
 
 /** Takes a place among those who wait. */
 export const join = (rebuild: Rebuild, request: Request): void => {
@@ -122,14 +155,16 @@ const admit = (rebuild: Rebuild, { heirs, leader, waiting }: Crew): Crew => {
 
 /** Gives the place up; true: nobody waits any more, and the rebuild must end. */
 export const leave = (rebuild: Rebuild, request: Request): STM.STM<boolean> =>
-  TRef.modify(rebuild.crew, (before) => {
-    request.hasLeft = true
-    const crew = admit(rebuild, before)
-    const left = { ...crew, waiting: crew.waiting - 1 }
-    // Within the transaction: after it, another could arrive before we say so.
-    rebuild.isAbandoned = left.waiting === 0 && !rebuild.isBackground
-    return [rebuild.isAbandoned, crew.leader === request ? handOver(left) : left]
-  })
+  STM.flatMap(crewOf(rebuild), (crew) =>
+    TRef.modify(crew, (before) => {
+      request.hasLeft = true
+      const admitted = admit(rebuild, before)
+      const left = { ...admitted, waiting: admitted.waiting - 1 }
+      // Within the transaction: after it, another could arrive before we say so.
+      rebuild.isAbandoned = left.waiting === 0 && !rebuild.isBackground
+      return [rebuild.isAbandoned, admitted.leader === request ? handOver(left) : left]
+    })
+  )
 
 /** The lead goes to the latest who still waits. With nobody left it stays: nothing will begin. */
 const handOver = (crew: Crew): Crew => {
@@ -141,8 +176,18 @@ const handOver = (crew: Crew): Crew => {
 }
 
 /** The creator begins now, once: whose is it? From here on nobody can take the lead. */
-export const begin = (rebuild: Rebuild): STM.STM<Request> =>
-  TRef.modify(rebuild.crew, (before) => {
+export const begin = (rebuild: Rebuild): Effect.Effect<Request> =>
+  Effect.suspend(() => {
+    if (rebuild.crew === undefined && rebuild.arrived.length === 0) {
+      rebuild.hasBegun = true
+      return Effect.succeed(rebuild.first)
+    }
+    return STM.commit(STM.flatMap(crewOf(rebuild), (crew) => TRef.modify(crew, takeLead(rebuild))))
+  })
+
+const takeLead =
+  (rebuild: Rebuild) =>
+  (before: Crew): [Request, Crew] => {
     const crew = admit(rebuild, before)
     return [crew.leader as Request, { ...crew, leader: null, heirs: List.nil() }]
-  })
+  }

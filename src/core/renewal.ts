@@ -1,39 +1,99 @@
-/** A lease lives as long as its holder shows signs of life. */
+/**
+ * A lease lives as long as its holder shows signs of life.
+ *
+ * One fiber renews all that this process holds. A fiber a lease, started and
+ * interrupted with each creator, would be a quarter of the price of a miss.
+ */
+import type * as Clock from "effect/Clock"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
-import * as Fiber from "effect/Fiber"
-import { fullKey, type L2, type Path } from "./path.js"
-import type { Request } from "./request.js"
+import type { BackendError } from "../port/CacheBackend.js"
+import { nowOf } from "../port/monotonic.js"
+import type { Log } from "./log.js"
+import type { Tally } from "./counters.js"
 
-/**
- * Keeps the lease alive while the creator runs, up to `maxHold`. A renewal in
- * doubt is tried again; only "not yours" ends it. The creator is not told: the
- * commit decides.
- */
-export const whileRenewing = <A>(
-  path: Path,
-  l2: L2,
-  leader: Request,
-  token: string,
-  creator: Effect.Effect<A>
-): Effect.Effect<A> => {
-  const { leaseDuration, maxHold } = path.defaults
-  const interval = leaseDuration / 3
-  const renew = l2.backend.renew(fullKey(path, leader.key), token, leaseDuration).pipe(
-    Effect.catchAllCause((cause) => {
-      leader.tally.backendErrors++
-      return Effect.as(path.log.fault("renew", Cause.squash(cause)), true)
+/** A lease that this process holds. */
+export interface Held {
+  /** The key as it stands in L2. */
+  readonly key: string
+  readonly token: string
+  readonly tally: Tally
+  /** Not renewed after this: a stuck creator must not hold a key for ever. */
+  readonly until: number
+  dueAt: number
+  /** Where it stands among those that are held. */
+  at: number
+}
+
+export class Renewals {
+  private readonly held: Array<Held> = []
+  private isRunning = false
+
+  constructor(
+    /** How often, in milliseconds. */
+    private readonly interval: number,
+    private readonly maxHold: number,
+    private readonly clock: Clock.Clock,
+    private readonly log: Log,
+    private readonly renew: (held: Held) => Effect.Effect<boolean, BackendError>,
+    private readonly fork: (running: Effect.Effect<void>) => void
+  ) {}
+
+  /** Keeps a lease alive until it is let go of, or `maxHold` has passed. */
+  hold(key: string, token: string, tally: Tally): Held {
+    const time = nowOf(this.clock)
+    const held: Held = {
+      key,
+      token,
+      tally,
+      until: time + this.maxHold,
+      dueAt: time + this.interval,
+      at: this.held.length
+    }
+    this.held.push(held)
+    if (!this.isRunning) {
+      this.isRunning = true
+      this.fork(this.running)
+    }
+    return held
+  }
+
+  letGo(held: Held): void {
+    if (this.held[held.at] !== held) return
+    const last = this.held.pop() as Held
+    if (last === held) return
+    this.held[held.at] = last
+    last.at = held.at
+  }
+
+  /** While anything is held, and for one interval longer. */
+  private readonly running: Effect.Effect<void> = Effect.suspend(() => {
+    const time = nowOf(this.clock)
+    for (const held of this.held.filter(({ dueAt }) => dueAt <= time)) {
+      held.dueAt = time + this.interval
+      if (time > held.until) this.letGo(held)
+      else this.fork(this.attempt(held))
+    }
+    if (this.held.length === 0) {
+      this.isRunning = false
+      return Effect.void
+    }
+    const next = this.held.reduce((least, { dueAt }) => Math.min(least, dueAt), Infinity)
+    // Whole milliseconds: a timer that rings a fraction early would find nothing due.
+    return Effect.zipRight(Effect.sleep(Math.ceil(next - time)), this.running)
+  })
+
+  /**
+   * In doubt it is tried again; only "not yours" ends it. The creator is not
+   * told: the commit decides.
+   */
+  private attempt(held: Held): Effect.Effect<void> {
+    return Effect.matchCauseEffect(this.renew(held), {
+      onSuccess: (isOurs) => Effect.sync(() => (isOurs ? undefined : this.letGo(held))),
+      onFailure: (cause) => {
+        held.tally.backendErrors++
+        return this.log.fault("renew", Cause.squash(cause))
+      }
     })
-  )
-  const renewing = (heldFor: number): Effect.Effect<void> =>
-    heldFor + interval > maxHold
-      ? Effect.void
-      : Effect.flatMap(Effect.delay(renew, interval), (isOurs) =>
-          isOurs ? renewing(heldFor + interval) : Effect.void
-        )
-  return Effect.acquireUseRelease(
-    Effect.fork(Effect.interruptible(renewing(0))),
-    () => creator,
-    Fiber.interrupt
-  )
+  }
 }

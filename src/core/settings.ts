@@ -2,6 +2,7 @@
 import type * as Duration from "effect/Duration"
 import { millis, wrong } from "./option.js"
 import type { CacheCodec } from "./codec.js"
+import { type Defer, deferred } from "./gather.js"
 import { isPrefix } from "../policy/keys.js"
 import type { Defaults, OnLoad } from "./path.js"
 
@@ -46,7 +47,7 @@ export interface Settings {
   /** How L2 stores values; undefined: as JSON. */
   readonly codec: CacheCodec | undefined
   /** When to send gathered reads; tests hold it. */
-  readonly defer: (flush: () => void) => void
+  readonly defer: Defer
 }
 
 export interface Extra {
@@ -54,7 +55,7 @@ export interface Extra {
   readonly strict?: boolean | undefined
   readonly onLoad?: OnLoad | undefined
   readonly codec?: CacheCodec | undefined
-  readonly defer?: ((flush: () => void) => void) | undefined
+  readonly defer?: Defer | undefined
 }
 
 /** Throws where a setting is wrong: a defect of whoever builds the layer. */
@@ -82,7 +83,7 @@ export const settings = (options: CacheOptions, extra: Extra = {}): Settings => 
     },
     onLoad: extra.onLoad,
     codec: extra.codec,
-    defer: extra.defer ?? queueMicrotask
+    defer: extra.defer ?? deferred
   }
 }
 

@@ -74,14 +74,16 @@ const commit = (
   now: number
 ): Effect.Effect<Kept> => {
   const key = fullKey(path, rebuild.key)
-  const release = Effect.catchAllCause(l2.backend.release(key, token), (cause) => {
-    leader.tally.backendErrors++
-    return path.log.fault("release", Cause.squash(cause))
-  })
+  const release = Effect.suspend(() =>
+    Effect.catchAllCause(l2.backend.release(key, token), (cause) => {
+      leader.tally.backendErrors++
+      return path.log.fault("release", Cause.squash(cause))
+    })
+  )
   if (entry === undefined) return Effect.as(release, unstored)
-  const encoding = Effect.onError(
+  const encoding = Effect.catchAllCause(
     Effect.interruptible(encodeEntry(path, leader, entry)),
-    () => release
+    (cause) => Effect.zipRight(release, Effect.failCause(cause))
   )
   return Effect.flatMap(encoding, (payload) => {
     // While an invalidation is unconfirmed, the server may not have revoked
@@ -107,7 +109,7 @@ const commit = (
             return unstored
           }
           // A read that is on its way may bring what this has replaced.
-          l2.gather.voidReads((other) => other === rebuild.key)
+          l2.gather.voidRead(rebuild.key)
           fillL1(path, rebuild.key, { ...entry, origin: stored }, rebuild.isVoided)
           return { ...unstored, upTo: sentAt }
         })

@@ -127,18 +127,17 @@ const writeL2 = <A>(
 /** The cache as a whole, where no region is meant. */
 export const whole: Region = { name: "", start: "", version: 0, error: undefined, errorTtl: 0 }
 
-const overtake = (path: Path, touched: Touched): void => {
-  const touches = (key: string) =>
-    touched.kind === "key" ? key === touched.target : key.startsWith(touched.target)
-  path.l2?.gather.voidReads(touches)
-  if (touched.kind === "key") {
-    path.l1?.remove(touched.target)
-    const rebuild = path.rebuilds.get(touched.target)
+const overtake = (path: Path, { kind, target }: Touched): void => {
+  if (kind === "key") {
+    path.l2?.gather.voidRead(target)
+    path.l1?.remove(target)
+    const rebuild = path.rebuilds.get(target)
     if (rebuild !== undefined) detach(path, rebuild)
     return
   }
-  path.l1?.removeAll(touched.target)
+  path.l2?.gather.voidReads(target)
+  path.l1?.removeAll(target)
   for (const rebuild of [...path.rebuilds.values()]) {
-    if (touches(rebuild.key)) detach(path, rebuild)
+    if (rebuild.key.startsWith(target)) detach(path, rebuild)
   }
 }
