@@ -83,6 +83,7 @@ const attempt = (
     return Effect.matchCauseEffect(Effect.interruptible(request), {
       onFailure: (cause) => giveUp(path, l2, rebuild, first, token, cause),
       onSuccess: (reply) => {
+        if (!first.isCounted) l2.odds.saw(reply._tag === "Value")
         switch (reply._tag) {
           case "Declined":
             return Effect.succeed(reply)

@@ -143,6 +143,7 @@ const awaitResult = (boarding: Boarding, rebuild: Rebuild.Rebuild): Effect.Effec
   return Effect.matchCauseEffect(boarding.restore(Rebuild.settled(rebuild)), {
     onFailure: (cause) => {
       Nesting.removeEdge(within, rebuild)
+      count(request, "misses")
       return Effect.zipRight(leave(path, rebuild, request), Effect.failCause(cause))
     },
     onSuccess: (settled) => {
@@ -164,7 +165,7 @@ const leave = (path: Path, rebuild: Rebuild.Rebuild, request: Request): Effect.E
 const arrive = (
   { goRound, path, request, restore }: Boarding,
   rebuild: Rebuild.Rebuild,
-  { exit, isFaulted, leader, upTo }: Rebuild.Settled
+  { exit, isFaulted, leader, outcome, upTo }: Rebuild.Settled
 ): Effect.Effect<any, any> => {
   const { current, options } = request
   if (request.came < upTo && !(current !== undefined && Exit.isFailure(exit))) {
@@ -174,6 +175,7 @@ const arrive = (
       options.schema === leader?.options.schema ||
       accepts(options.schema, exit.value)
     if (isOurs) {
+      count(request, outcome)
       if (leader !== request) link(request, rebuild)
       return exit
     }

@@ -19,6 +19,8 @@ import { surroundingsOf } from "./request.js"
 
 /** More keys in one command would hold up those behind it. */
 const maxKeys = 256
+/** Fewer are not worth two commands. */
+const minKeys = 16
 /** A reply should not be much larger than this: it is parsed in one go. */
 const maxBytes = 1_048_576
 
@@ -144,10 +146,13 @@ export class Gather {
   }
 
   private flush(): void {
-    const gathered = this.unsent
+    const reads = [...this.unsent.values()]
     this.unsent = new Map()
-    const step = Math.max(1, Math.min(maxKeys, Math.floor(maxBytes / this.weight)))
-    const reads = [...gathered.values()]
+    // A crowd that travelled as one would have the server idle while it is served,
+    // and be idle while the server is not: in halves, each end has always work.
+    const share = this.inFlight.length > 0 ? reads.length : Math.ceil(reads.length / 2)
+    const most = Math.min(maxKeys, Math.floor(maxBytes / this.weight))
+    const step = Math.max(1, Math.min(most, Math.max(share, minKeys)))
     for (let at = 0; at < reads.length; at += step) this.send(reads.slice(at, at + step))
   }
 

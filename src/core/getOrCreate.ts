@@ -2,7 +2,7 @@
  * The path of a lookup.
  *
  *     L1 fresh ─────────────────────────────► out       one node, synchronous
- *     L2 read, gathered with others of its tick
+ *     L2 read, gathered with others of its tick        (skipped where misses are the rule)
  *        fresh ─────────────────────────────► fill L1, out
  *        stale, within its window ──────────► out now; rebuild behind
  *        otherwise ─► fly: join the rebuild of the key, or open one
@@ -78,10 +78,18 @@ const beyondL1 = (path: Path, l2: L2, request: Request.Request): AnyExit => {
     Request.count(request, "bypassed")
     return rebuild(path, request, "leaseless")
   }
-  return request.isFaulted || isNeverStored(path, request.options)
-    ? rebuild(path, request, "leaseless")
+  if (request.isFaulted || isNeverStored(path, request.options)) {
+    return rebuild(path, request, "leaseless")
+  }
+  // What is stale is for readers alone: who asks for the lease is not given it. Such a
+  // lookup is counted when it is known what it found.
+  return l2.odds.areBad && staleWindow(path, request) <= 0
+    ? fly(path, request, "read", "", travel)
     : readL2(path, l2, request)
 }
+
+const staleWindow = (path: Path, { options }: Request.Request): number =>
+  millis("staleWhileRevalidate", options.staleWhileRevalidate, path.defaults.staleWhileRevalidate)
 
 /** What an entry is good for, for this reader; undefined: nothing. */
 const serve = (
@@ -97,11 +105,7 @@ const serve = (
   }
   if (now < entry.expiresAt) return serveFresh(path, request, entry, now)
   if (options.background === false) return undefined
-  const window = millis(
-    "staleWhileRevalidate",
-    options.staleWhileRevalidate,
-    path.defaults.staleWhileRevalidate
-  )
+  const window = staleWindow(path, request)
   if (now >= servableStaleUntil(entry.expiresAt, entry.staleUntil, window)) return undefined
   Request.count(request, "stale")
   return Effect.zipRight(flyBehind(path, request, identityOf(entry)), entry.exit)
@@ -165,6 +169,7 @@ const afterRead = (path: Path, l2: L2, request: Request.Request, reply: Reply): 
       )
     case "Stored": {
       const { read, stored } = reply
+      l2.odds.saw(stored !== undefined)
       if (stored === undefined) return rebuild(path, request, "read")
       const decoded = decodeOnce(read, stored, request, l2)
       return Effect.isEffect(decoded)

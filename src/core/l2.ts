@@ -11,6 +11,7 @@ import type { Events } from "./events.js"
 import { Gather } from "./gather.js"
 import { fullKey, type L2, type Path } from "./path.js"
 import type { Log } from "./log.js"
+import { Odds } from "./odds.js"
 import { Pending } from "./pending.js"
 import { Renewals } from "./renewal.js"
 import type { Settings } from "./settings.js"
@@ -61,6 +62,7 @@ export const make = (
         },
         settings.defer
       ),
+      odds: new Odds(),
       pending: new Pending(
         {
           canClear: backend.capabilities.scan,

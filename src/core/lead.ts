@@ -33,7 +33,7 @@ const settled = (
   upTo: number,
   leader: Request | undefined,
   isFaulted = false
-): Rebuild.Settled => ({ exit, upTo, leader, isFaulted })
+): Rebuild.Settled => ({ exit, upTo, leader, isFaulted, outcome: "misses" })
 
 /** The slot goes first, by identity: another rebuild may have taken it. */
 const end = (path: Path, rebuild: Rebuild.Rebuild, result: Rebuild.Settled): void => {
@@ -60,7 +60,10 @@ const proceed = (
       return Effect.succeed(settled(Exit.void, nobody, undefined))
     case "Value": {
       fillL1(path, rebuild.key, acquired.entry, rebuild.isVoided)
-      return Effect.succeed(settled(acquired.entry.exit, acquired.upTo, first))
+      return Effect.succeed({
+        ...settled(acquired.entry.exit, acquired.upTo, first),
+        outcome: "hits"
+      } as const)
     }
     default:
       return create(path, rebuild, first, acquired)

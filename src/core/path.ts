@@ -10,6 +10,7 @@ import type { Events } from "./events.js"
 import type { Gather } from "./gather.js"
 import type { L1 } from "./l1.js"
 import type { Log } from "./log.js"
+import type { Odds } from "./odds.js"
 import type { Pending } from "./pending.js"
 import type { Rebuild } from "./rebuild.js"
 import type { Renewals } from "./renewal.js"
@@ -38,6 +39,7 @@ export interface L2 {
   /** In the place of JSON. */
   readonly codec: CacheCodec | undefined
   readonly gather: Gather
+  readonly odds: Odds
   readonly pending: Pending
   readonly renewals: Renewals
   readonly waiters: Waiters

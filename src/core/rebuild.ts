@@ -33,6 +33,8 @@ export interface Settled {
   readonly leader: Request | undefined
   /** A command failed: those who go round send no further one. */
   readonly isFaulted: boolean
+  /** What it was for those who asked for the lease without a read before. */
+  readonly outcome: "hits" | "misses"
 }
 
 /** Those who wait for a rebuild. */

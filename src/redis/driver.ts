@@ -84,6 +84,14 @@ const watchSilence = (to: Sender): ((error: unknown) => void) => {
   }
 }
 
+/** What is written until the end of this tick leaves in one system call. */
+export const holdTogether = (to: Sender | undefined): void => {
+  const socket = socketOf(to)
+  if (socket === undefined || socket.writableCorked > 0) return
+  socket.cork()
+  process.nextTick(() => socket.uncork())
+}
+
 /**
  * One command. It has no canceller: what has been sent is out of our hands. The
  * driver's `commandTimeout` settles it.

@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import type { BackendError } from "../port/CacheBackend.js"
 import type { Encoded } from "../policy/envelope.js"
 import type { LeaseReply, LeaseRequest } from "../policy/lease.js"
-import { type Argument, isNoScript, type Sender, send } from "./driver.js"
+import { type Argument, holdTogether, isNoScript, type Sender, send } from "./driver.js"
 import * as Scripts from "./scripts.js"
 import { bytesOf, type Done, keepText, type Steps } from "./steps.js"
 import { channelOf, type Place } from "./wire.js"
@@ -17,6 +17,7 @@ const run = (
   asBytes = false
 ): Effect.Effect<unknown, BackendError> => {
   const rest = [3, entry, lease, ended, ...args]
+  holdTogether(to)
   return Effect.catchIf(send(to, name, "EVALSHA", [sha, ...rest], asBytes), isNoScript, () =>
     send(to, name, "EVAL", [lua, ...rest], asBytes)
   )

@@ -9,15 +9,16 @@
 import { bookkeepingKey, bookkeepingOwner, userKey } from "../policy/keys.js"
 
 const escape = "\u{10FFFF}"
-const unsendable = /\p{Surrogate}|\u{10FFFF}/u
-const allUnsendable = /\p{Surrogate}|\u{10FFFF}/gu
+const unsendable = /\p{Surrogate}|\u{10FFFF}/gu
 const sent = /\u{10FFFF}([0-9a-f]{4})/gu
 
 /** `ffff` is no surrogate, and stands for the noncharacter itself. */
 const codeOf = (it: string): string => (it === escape ? "ffff" : it.charCodeAt(0).toString(16))
 
 export const toWire = (key: string): string =>
-  unsendable.test(key) ? key.replace(allUnsendable, (it) => escape + codeOf(it)) : key
+  key.isWellFormed() && !key.includes(escape)
+    ? key
+    : key.replace(unsendable, (it) => escape + codeOf(it))
 
 export const fromWire = (key: string): string =>
   key.includes(escape)
