@@ -105,18 +105,18 @@ export interface Reading {
 /** Decodes in one step what no schema has a say in; undefined: one does. */
 export const decodeUnchecked = (
   stored: Envelope.Encoded,
-  reading: Reading
+  { codec, region, schema }: Reading
 ): Decoded | undefined => {
   const envelope = Envelope.decode(stored)
-  const { codec, region, schema } = reading
-  const result = { schema, region, exit: undefined, header: envelope?.header, stored }
-  if (envelope === undefined || envelope.header.version !== region.version) return result
-  const { header, payload } = envelope
-  const isFailure = header.kind === "e"
-  if (isFailure && region.error === undefined) return result
-  if ((isFailure ? region.error : schema) !== undefined) return undefined
-  const content = contentOf(header.kind, payload, codec)
-  return Either.isLeft(content) ? result : { ...result, exit: Exit.succeed(content.right) }
+  let exit: Decoded["exit"]
+  if (envelope !== undefined && envelope.header.version === region.version) {
+    const isFailure = envelope.header.kind === "e"
+    if (!isFailure || region.error !== undefined) {
+      if (isFailure || schema !== undefined) return undefined
+      exit = contentOf(envelope, codec)
+    }
+  }
+  return { schema, region, exit, header: envelope?.header, stored }
 }
 
 /** Never fails: what cannot be decoded is a miss. */
@@ -125,15 +125,16 @@ export const decode = (stored: Envelope.Encoded, reading: Reading): Effect.Effec
     const unchecked = decodeUnchecked(stored, reading)
     if (unchecked !== undefined) return Effect.succeed(unchecked)
     const { codec, region, schema } = reading
-    const { header, payload } = Envelope.decode(stored) as Envelope.Decoded
+    const envelope = Envelope.decode(stored) as Envelope.Decoded
+    const { header } = envelope
     const result = { schema, region, exit: undefined, header, stored }
-    const content = contentOf(header.kind, payload, codec)
-    if (Either.isLeft(content)) return Effect.succeed(result)
+    const content = contentOf(envelope, codec)
+    if (content === undefined) return Effect.succeed(result)
     const isFailure = header.kind === "e"
     const reader = (isFailure ? region.error : schema) as AnySchema
     const wrap = isFailure ? Exit.fail : Exit.succeed
     return Effect.match(
-      Effect.sandbox(Effect.suspend(() => Schema.decodeUnknown(reader)(content.right))),
+      Effect.sandbox(Effect.suspend(() => Schema.decodeUnknown(reader)(content.value))),
       {
         onSuccess: (value) => ({ ...result, exit: wrap(value) }),
         onFailure: () => result
@@ -141,23 +142,27 @@ export const decode = (stored: Envelope.Encoded, reading: Reading): Effect.Effec
     )
   })
 
+/** What a payload holds, before any schema; undefined: nothing that can be read. */
 const contentOf = (
-  kind: Envelope.Header["kind"],
-  payload: Envelope.Encoded,
+  { header: { kind }, payload }: Envelope.Decoded,
   codec: CacheCodec | undefined
-): Either.Either<unknown, unknown> =>
-  typeof payload === "string" ? fromJson(kind, payload) : fromBytes(codec, payload)
+): Exit.Success<unknown, never> | undefined => {
+  try {
+    if (typeof payload === "string") {
+      return isAbsent(kind, payload) ? nothing : success(JSON.parse(payload))
+    }
+    return codec === undefined ? undefined : success(codec.decode(payload))
+  } catch {
+    return undefined
+  }
+}
 
-const fromJson = (kind: Envelope.Header["kind"], text: string): Either.Either<unknown, unknown> =>
+const isAbsent = (kind: Envelope.Header["kind"], text: string): boolean =>
   kind === "u" || (kind === "e" && text === "")
-    ? Either.right(undefined)
-    : Either.try(() => JSON.parse(text) as unknown)
 
-const fromBytes = (
-  codec: CacheCodec | undefined,
-  bytes: Uint8Array
-): Either.Either<unknown, unknown> =>
-  codec === undefined ? Either.left("no codec") : Either.try(() => codec.decode(bytes))
+const success = (value: unknown) => Exit.succeed(value) as Exit.Success<unknown, never>
+
+const nothing = success(undefined)
 
 /** Does the schema vouch for a value that is here already, and was never encoded? */
 export const accepts = (schema: AnySchema, value: unknown): boolean => {

@@ -15,6 +15,7 @@ import * as Runtime from "effect/Runtime"
 import type { CacheBackend } from "../port/CacheBackend.js"
 import type { Encoded } from "../policy/envelope.js"
 import type { Decoded } from "./codec.js"
+import type { Odds } from "./odds.js"
 import { surroundingsOf } from "./request.js"
 
 /** More keys in one command would hold up those behind it. */
@@ -28,13 +29,15 @@ export interface Read {
   readonly key: string
   /** The surroundings of the one who asked first: its clock, its tracer. */
   readonly fiber: Fiber.RuntimeFiber<any, any>
-  readonly resumptions: Array<(reply: Reply) => void>
+  readonly resume: (reply: Reply) => void
+  /** Of those who asked for the same key in the same batch. */
+  others: Array<(reply: Reply) => void> | undefined
   /** A write or push has overtaken it: what it brings must not fill L1. */
   isVoided: boolean
   /** How many writes and pushes this process knew of when the reply came. */
   overtakes: number
   /** What it brought, once for each way of reading it: those who gathered share it. */
-  readonly decoded: Array<Decoded>
+  decoded: ReadonlyArray<Decoded> | undefined
 }
 
 /** Reads that travel in one command. */
@@ -76,6 +79,12 @@ export class Gather {
   /** What an entry has weighed lately, in bytes. */
   private weight = 128
   private isClosed = false
+  /**
+   * A crowd has just been served, and asks again. As one it would have the server
+   * idle while it is served, and be idle while the server works: in two halves,
+   * each end has always something to do.
+   */
+  private isLockstep = false
   private overtakes = 0
 
   constructor(
@@ -83,6 +92,7 @@ export class Gather {
     private readonly fullKey: (key: string) => string,
     /** One failed command is one fault, however many reads travelled in it. */
     private readonly onFault: () => void,
+    private readonly odds: Odds,
     /** When to send what has been gathered. */
     private readonly defer: Defer
   ) {}
@@ -91,17 +101,19 @@ export class Gather {
   read(key: string, fiber: Fiber.RuntimeFiber<any, any>, resume: (reply: Reply) => void): boolean {
     const gathered = this.unsent.get(key)
     if (gathered !== undefined) {
-      gathered.resumptions.push(resume)
+      gathered.others ??= []
+      gathered.others.push(resume)
       return true
     }
     if (this.unsent.size === 0) this.defer(() => this.flush(), this.inFlight.length > 0)
     this.unsent.set(key, {
       key,
       fiber,
-      resumptions: [resume],
+      resume,
+      others: undefined,
       isVoided: false,
       overtakes: 0,
-      decoded: []
+      decoded: undefined
     })
     return false
   }
@@ -148,11 +160,9 @@ export class Gather {
   private flush(): void {
     const reads = [...this.unsent.values()]
     this.unsent = new Map()
-    // A crowd that travelled as one would have the server idle while it is served,
-    // and be idle while the server is not: in halves, each end has always work.
-    const share = this.inFlight.length > 0 ? reads.length : Math.ceil(reads.length / 2)
+    const share = this.isLockstep && this.inFlight.length === 0 ? reads.length / 2 : reads.length
     const most = Math.min(maxKeys, Math.floor(maxBytes / this.weight))
-    const step = Math.max(1, Math.min(most, Math.max(share, minKeys)))
+    const step = Math.max(1, Math.min(most, Math.max(Math.ceil(share), minKeys)))
     for (let at = 0; at < reads.length; at += step) this.send(reads.slice(at, at + step))
   }
 
@@ -184,15 +194,24 @@ export class Gather {
   }
 
   private deliver(reads: ReadonlyArray<Read>, replies: ReadonlyArray<Encoded | undefined>): void {
-    reads.forEach((read, index) => {
-      const stored = replies[index]
+    if (reads.length > minKeys && !this.isLockstep) {
+      this.isLockstep = true
+      setImmediate(() => {
+        this.isLockstep = false
+      })
+    }
+    for (let at = 0; at < reads.length; at++) {
+      const read = reads[at] as Read
+      const stored = replies[at]
       read.overtakes = this.overtakes
+      this.odds.saw(stored !== undefined)
       if (stored !== undefined) this.weight += (stored.length - this.weight) / 16
       settle(read, { _tag: "Stored", read, stored })
-    })
+    }
   }
 }
 
 const settle = (read: Read, reply: Reply): void => {
-  for (const resume of read.resumptions) resume(reply)
+  read.resume(reply)
+  if (read.others !== undefined) for (const resume of read.others) resume(reply)
 }

@@ -169,7 +169,6 @@ const afterRead = (path: Path, l2: L2, request: Request.Request, reply: Reply): 
       )
     case "Stored": {
       const { read, stored } = reply
-      l2.odds.saw(stored !== undefined)
       if (stored === undefined) return rebuild(path, request, "read")
       const decoded = decodeOnce(read, stored, request, l2)
       return Effect.isEffect(decoded)
@@ -202,21 +201,20 @@ const take = (
 
 /** Those who gathered share what was decoded, if they read it alike. At once, if no schema is asked. */
 const decodeOnce = (
-  { decoded }: Read,
+  read: Read,
   stored: Encoded,
   request: Request.Request,
   { codec }: L2
 ): Decoded | Effect.Effect<Decoded> => {
-  const reading = Request.readingOf(codec, request)
-  const { region, schema } = reading
-  const known = decoded.find((it) => it.schema === schema && it.region === region)
+  const { region } = request
+  const { schema } = request.options
+  const known = read.decoded?.find((it) => it.schema === schema && it.region === region)
   if (known !== undefined) return known
-  const unchecked = schema === undefined ? decodeUnchecked(stored, reading) : undefined
-  if (unchecked !== undefined) {
-    decoded.push(unchecked)
-    return unchecked
+  const keep = (decoded: Decoded): Decoded => {
+    read.decoded = read.decoded === undefined ? [decoded] : [...read.decoded, decoded]
+    return decoded
   }
-  return Effect.tap(decode(stored, reading), (checked) => {
-    decoded.push(checked)
-  })
+  const reading = Request.readingOf(codec, request)
+  const unchecked = schema === undefined ? decodeUnchecked(stored, reading) : undefined
+  return unchecked === undefined ? Effect.map(decode(stored, reading), keep) : keep(unchecked)
 }

@@ -51,6 +51,7 @@ export const make = (
     const fork = (running: Effect.Effect<void>) => {
       Runtime.runFork(runtime)(running, { scope })
     }
+    const odds = new Odds()
     return {
       backend,
       codec: settings.codec,
@@ -60,9 +61,10 @@ export const make = (
         () => {
           tally.backendErrors++
         },
+        odds,
         settings.defer
       ),
-      odds: new Odds(),
+      odds,
       pending: new Pending(
         {
           canClear: backend.capabilities.scan,

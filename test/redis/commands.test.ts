@@ -111,6 +111,18 @@ describeWithServer("what is sent", ["redis-server"], () => {
     })
   )
 
+  it.scopedLive("a crowd that asks again as soon as it is served travels in two halves", () =>
+    Effect.gen(function* () {
+      const { hears, run } = yield* scene
+      const keys = Array.from({ length: 60 }, (_, index) => `k${index}`)
+      yield* run(Effect.forEach(keys, (key) => Cache.set(key, 1)))
+      const caller = (key: string) =>
+        Effect.repeatN(Cache.getOrCreate(key, Effect.die("a miss")), 1)
+      const heard = yield* during(hears, run(Effect.forEach(keys, caller, together)))
+      expect(heard.map(({ args }) => args.length)).toEqual([60, 30, 30])
+    })
+  )
+
   it.scopedLive("large entries are read a few at a time", () =>
     Effect.gen(function* () {
       const { hears, run } = yield* scene
@@ -139,6 +151,25 @@ describeWithServer("what is sent", ["redis-server"], () => {
       expect(namesOf(yield* during(hears, crowd))).toEqual(["GET", "EVALSHA", "EVALSHA"])
       const failing = Effect.ignore(run(Cache.getOrCreate("failing", Effect.fail("no"))))
       expect(namesOf(yield* during(hears, failing))).toEqual(["GET", "EVALSHA", "EVALSHA"])
+    })
+  )
+
+  it.scopedLive("where misses are the rule they are two round trips, and a hit is still one", () =>
+    Effect.gen(function* () {
+      const { hears, run } = yield* scene
+      const keys = Array.from({ length: 40 }, (_, index) => `cold ${index}`)
+      const lookup = (key: string) => Cache.getOrCreate(key, Effect.succeed(1))
+      yield* run(Effect.forEach(keys, lookup))
+      expect(namesOf(yield* during(hears, run(lookup("one more"))))).toEqual(["EVALSHA", "EVALSHA"])
+      const before = yield* run(Cache.counters)
+      expect(namesOf(yield* during(hears, run(lookup("one more"))))).toEqual(["EVALSHA"])
+      const after = yield* run(Cache.counters)
+      expect([after.hits - before.hits, after.misses - before.misses]).toEqual([1, 0])
+      // What may be served stale is read: who asks for the lease is not given it.
+      const stale = Cache.getOrCreate("k", Effect.succeed(1), { staleWhileRevalidate: "1 minute" })
+      expect(namesOf(yield* during(hears, run(stale)))).toEqual(["GET", "EVALSHA", "EVALSHA"])
+      yield* run(Effect.forEach(keys, lookup))
+      expect(namesOf(yield* during(hears, run(lookup("one more"))))).toEqual(["GET"])
     })
   )
 
@@ -419,11 +450,15 @@ describeWithServer("what is sent to a cluster", ["redis-server"], () => {
       cluster: { nodes: nodes.map(({ port }) => `127.0.0.1:${port}`) }
     })
     const { clear, heard } = yield* hearing
-    // On every node.
+    // On every node. As many hits as misses, so that reading goes on.
     const some = Array.from({ length: 30 }, (_, nth) => `warm${nth}`)
     yield* run(
       Effect.forEach(some, (key) =>
-        Effect.zipRight(Cache.getOrCreate(key, Effect.succeed(1)), Cache.set(key, 1))
+        Effect.all([
+          Cache.getOrCreate(key, Effect.succeed(1)),
+          Cache.set(key, 1),
+          Cache.getOrCreate(key, Effect.die("a miss"))
+        ])
       )
     )
     return {
