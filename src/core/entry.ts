@@ -113,7 +113,10 @@ export const toL2 = (
     },
     payload.content
   )
-  const keepFor = Math.max(Math.ceil(entry.staleUntil - now), l2.backend.capabilities.shortestTtl)
+  // Of a century and a fraction, a sum has no more than the thousandth millisecond
+  // right; rounded up, it would be one too many.
+  const life = Math.ceil(entry.staleUntil - now - 0.01)
+  const keepFor = Math.max(life, l2.backend.capabilities.shortestTtl)
   return { stored, keepFor }
 }
 
