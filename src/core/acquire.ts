@@ -42,26 +42,30 @@ interface Patience {
   readonly hasSeenVanish: boolean
 }
 
-/** In an uninterruptible region, but for each wait: a grant that was read must not be dropped on the way out. */
+/**
+ * For an uninterruptible region, and itself so but for each wait: a grant that
+ * was read must not be dropped on the way out.
+ */
 export const acquire = (
   path: Path,
   l2: L2,
   rebuild: Rebuild,
   first: Request
-): Effect.Effect<Acquired> => {
-  const listener = l2.waiters.listen(fullKey(path, rebuild.key))
-  const patience: Patience = { awaited: undefined, hasSeenVanish: false }
-  return Effect.matchCauseEffect(attempt(path, l2, rebuild, first, listener, patience), {
-    onFailure: (cause) => {
-      listener.close()
-      return Effect.failCause(cause)
-    },
-    onSuccess: (acquired) => {
-      listener.close()
-      return Effect.succeed(acquired)
-    }
+): Effect.Effect<Acquired> =>
+  Effect.suspend(() => {
+    const listener = l2.waiters.listen(fullKey(path, rebuild.key))
+    const patience: Patience = { awaited: undefined, hasSeenVanish: false }
+    return Effect.matchCauseEffect(attempt(path, l2, rebuild, first, listener, patience), {
+      onFailure: (cause) => {
+        listener.close()
+        return Effect.failCause(cause)
+      },
+      onSuccess: (acquired) => {
+        listener.close()
+        return Effect.succeed(acquired)
+      }
+    })
   })
-}
 
 const attempt = (
   path: Path,

@@ -140,7 +140,7 @@ const awaitResult = (boarding: Boarding, rebuild: Rebuild.Rebuild): Effect.Effec
     // outermost caller's patience would hold both for minutes.
     rebuild.waitUntil = Math.min(rebuild.waitUntil, unsafeNow(fiber) + path.defaults.leaseDuration)
   }
-  return Effect.matchCauseEffect(boarding.restore(Rebuild.settled(rebuild)), {
+  return Effect.matchCauseEffect(boarding.restore(Rebuild.settled(rebuild, request)), {
     onFailure: (cause) => {
       Nesting.removeEdge(within, rebuild)
       count(request, "misses")

@@ -58,7 +58,8 @@ export interface Rebuild {
   /** The flight in whose creator it was opened. */
   readonly within: Rebuild | undefined
   readonly result: Deferred.Deferred<Settled>
-  readonly waiters: Array<(result: Effect.Effect<Settled>) => void>
+  /** Those who wait for it, in no order. */
+  readonly waiters: Array<Request>
   readonly first: Request
   /** Made by the first transaction: one who comes alone, and stays, needs none. */
   crew: TRef.TRef<Crew> | undefined
@@ -120,14 +121,15 @@ const crewOf = (rebuild: Rebuild): STM.STM<TRef.TRef<Crew>> =>
   })
 
 /**
- * Waits for the result. Whoever is interrupted leaves in `flight.ts`, and waking
- * a fiber that has gone does nothing: so this needs no finalizer, which is most
- * of what `Deferred.await` costs a thousand who wait.
+ * Waits for the result. Whoever is interrupted leaves, and waking a fiber that
+ * has gone does nothing: so this needs no finalizer, which is most of what
+ * `Deferred.await` costs a thousand who wait.
  */
-export const settled = (rebuild: Rebuild): Effect.Effect<Settled> =>
+export const settled = (rebuild: Rebuild, request: Request): Effect.Effect<Settled> =>
   Effect.async((resume) => {
-    if (rebuild.hasEnded) resume(Deferred.await(rebuild.result))
-    else rebuild.waiters.push(resume)
+    if (rebuild.hasEnded) return resume(Deferred.await(rebuild.result))
+    request.wake = resume
+    request.seat = rebuild.waiters.push(request) - 1
   })
 
 /** The result is there, for all who wait and all who still come. */
@@ -135,7 +137,16 @@ export const settle = (rebuild: Rebuild, settled: Settled): void => {
   const exit = Exit.succeed(settled)
   rebuild.hasEnded = true
   Deferred.unsafeDone(rebuild.result, exit)
-  for (const resume of rebuild.waiters.splice(0)) resume(exit)
+  for (const { wake } of rebuild.waiters.splice(0)) wake?.(exit)
+}
+
+/** A creator may take its time while callers come and go: who has gone is not kept. */
+const vacate = ({ waiters }: Rebuild, request: Request): void => {
+  if (waiters[request.seat] !== request) return
+  const last = waiters.pop() as Request
+  if (last === request) return
+  waiters[request.seat] = last
+  last.seat = request.seat
 }
 
 /** Takes a place among those who wait. */
@@ -160,6 +171,7 @@ export const leave = (rebuild: Rebuild, request: Request): STM.STM<boolean> =>
   STM.flatMap(crewOf(rebuild), (crew) =>
     TRef.modify(crew, (before) => {
       request.hasLeft = true
+      vacate(rebuild, request)
       const admitted = admit(rebuild, before)
       const left = { ...admitted, waiting: admitted.waiting - 1 }
       // Within the transaction: after it, another could arrive before we say so.

@@ -10,7 +10,7 @@ import type { CacheCodec, Reading } from "./codec.js"
 import type { Outcome, Tally } from "./counters.js"
 import type { Entry } from "./l1.js"
 import { currentFlight } from "./nesting.js"
-import type { Rebuild } from "./rebuild.js"
+import type { Rebuild, Settled } from "./rebuild.js"
 
 /** What a caller may ask for. Unset means the cache's default. */
 export interface LookupOptions<A> {
@@ -56,6 +56,9 @@ export interface Request {
   current: Entry | undefined
   /** The header of a fresh value that could not be decoded, to be replaced. */
   reject: string | undefined
+  /** While it waits for a rebuild: what wakes it, and where it stands among those who wait. */
+  wake: ((settled: Effect.Effect<Settled>) => void) | undefined
+  seat: number
   /** It has been interrupted while it waited for a rebuild. */
   hasLeft: boolean
   isCounted: boolean
@@ -87,6 +90,8 @@ export const make = (
     saw: undefined,
     current: undefined,
     reject: undefined,
+    wake: undefined,
+    seat: -1,
     hasLeft: false,
     isCounted: false,
     isCoalesced: false,

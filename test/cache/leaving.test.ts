@@ -48,6 +48,28 @@ for (const { layer, name } of tiers) {
       }).pipe(Effect.provide(layer()))
     )
 
+    it.effect("who joins a refresh behind, and leaves, does not end it", () =>
+      Effect.gen(function* () {
+        const gate = yield* Deferred.make<string>()
+        const lookup = (create: Effect.Effect<string>, background: boolean) =>
+          Cache.getOrCreate("k", create, {
+            ttl: "1 second",
+            staleWhileRevalidate: "1 hour",
+            beta: 0,
+            background
+          })
+        yield* lookup(Effect.succeed("old"), true)
+        yield* advance("2 seconds")
+        expect(yield* lookup(Deferred.await(gate), true)).toBe("old")
+        const joiner = yield* Effect.fork(lookup(Effect.succeed("a second load"), false))
+        yield* settleDown
+        yield* Fiber.interrupt(joiner)
+        yield* Deferred.succeed(gate, "new")
+        yield* settleDown
+        expect(yield* Cache.get("k")).toEqual(Option.some("new"))
+      }).pipe(Effect.provide(layer()))
+    )
+
     it.effect("all are interrupted: the creator is, once, and they wait for its finalizers", () =>
       Effect.gen(function* () {
         const { create, seen } = endless(Effect.sleep("1 second"))
@@ -267,5 +289,23 @@ it.scoped("a reader that leaves before its read is sent takes nobody with it", (
       loads: 0,
       backendErrors: 0
     })
+  })
+)
+
+it.scoped("who came and left is not kept by a creator that takes its time", () =>
+  Effect.gen(function* () {
+    const path = yield* Core.makePath({ capacity: 10 }, settings({ beta: 0 }))
+    const service = yield* Core.serve(path)
+    const { create } = endless()
+    const lookup = Effect.provideService(Cache.getOrCreate("k", create), Cache, service)
+    yield* Effect.fork(lookup)
+    yield* settleDown
+    const others = yield* Effect.forEach(Array.from({ length: 100 }), () => Effect.fork(lookup))
+    yield* settleDown
+    expect(path.rebuilds.get("k")?.waiters.length).toBe(101)
+    yield* Effect.forEach(others.slice(0, 70), Fiber.interrupt)
+    expect(path.rebuilds.get("k")?.waiters.length).toBe(31)
+    yield* Effect.forEach(others.toReversed(), Fiber.interrupt)
+    expect(path.rebuilds.get("k")?.waiters.length).toBe(1)
   })
 )
