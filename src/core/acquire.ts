@@ -87,7 +87,9 @@ const attempt = (
     return Effect.matchCauseEffect(Effect.interruptible(request), {
       onFailure: (cause) => giveUp(path, l2, rebuild, first, token, cause),
       onSuccess: (reply) => {
-        if (!first.isCounted) l2.odds.saw(reply._tag === "Value")
+        if (first.isUnread) l2.odds.saw(reply._tag === "Value")
+        // Once a lookup, however often it asks.
+        first.isUnread = false
         switch (reply._tag) {
           case "Declined":
             return Effect.succeed(reply)

@@ -63,6 +63,7 @@ interface Boarding {
 const board = (boarding: Boarding): Effect.Effect<any, any> => {
   const { goRound, manner, path, request, restore } = boarding
   if (path.isClosed) return Effect.interrupt
+  if (request.isUnread && !mayAskAtOnce(path, request)) return restore(goRound(path, request))
   const found = path.rebuilds.get(request.key)
   if (found !== undefined && mayJoin(found, request, manner.intent)) {
     if (request.within !== undefined && Nesting.closesCycle(request.within, found)) {
@@ -96,6 +97,17 @@ const mayJoin = (rebuild: Rebuild.Rebuild, request: Request, intent: Manner["int
     return false
   }
   return rebuild.commitSentAt === undefined || request.came < rebuild.commitSentAt
+}
+
+/**
+ * Will this caller ask for the lease without a wait, or wait with one who asks?
+ * Else it had better read first: a creator may be at work here, be it for a
+ * refresh, while a fresh value is there.
+ */
+export const mayAskAtOnce = (path: Path, { key, within }: Request): boolean => {
+  if (within !== undefined) return false
+  const found = path.rebuilds.get(key)
+  return found === undefined || (found.intent === "read" && found.beganAt === undefined)
 }
 
 /** Has L1 changed since it was looked at? */
@@ -140,7 +152,7 @@ const awaitResult = (boarding: Boarding, rebuild: Rebuild.Rebuild): Effect.Effec
     // outermost caller's patience would hold both for minutes.
     rebuild.waitUntil = Math.min(rebuild.waitUntil, unsafeNow(fiber) + path.defaults.leaseDuration)
   }
-  return Effect.matchCauseEffect(boarding.restore(Rebuild.settled(rebuild, request)), {
+  return Effect.matchCauseEffect(boarding.restore(Rebuild.awaitEnd(rebuild, request)), {
     onFailure: (cause) => {
       Nesting.removeEdge(within, rebuild)
       count(request, "misses")

@@ -19,7 +19,7 @@ import { type Encoded, headerText } from "../policy/envelope.js"
 import { servableStaleUntil } from "../policy/freshness.js"
 import { isEarlyRefreshDue, isEarlyRefreshPossible } from "../policy/xfetch.js"
 import { decode, decodeUnchecked, type Decoded } from "./codec.js"
-import { fly, flyBehind } from "./flight.js"
+import { fly, flyBehind, mayAskAtOnce } from "./flight.js"
 import type { Read, Reply } from "./gather.js"
 import type { Entry } from "./l1.js"
 import { isNeverStored, isPending, type L2, type Path, tallyOf, tick } from "./path.js"
@@ -83,9 +83,9 @@ const beyondL1 = (path: Path, l2: L2, request: Request.Request): AnyExit => {
   }
   // What is stale is for readers alone: who asks for the lease is not given it. Such a
   // lookup is counted when it is known what it found.
-  return l2.odds.areBad && staleWindow(path, request) <= 0
-    ? fly(path, request, "read", "", travel)
-    : readL2(path, l2, request)
+  request.isUnread =
+    l2.odds.areBad && staleWindow(path, request) <= 0 && mayAskAtOnce(path, request)
+  return request.isUnread ? fly(path, request, "read", "", travel) : readL2(path, l2, request)
 }
 
 const staleWindow = (path: Path, { options }: Request.Request): number =>

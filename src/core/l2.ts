@@ -2,7 +2,7 @@
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Runtime from "effect/Runtime"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { CacheBackend, Signal } from "../port/CacheBackend.js"
 import { userKey } from "../policy/keys.js"
@@ -45,13 +45,22 @@ export const make = (
   log: Log,
   scope: Scope.Scope
 ): Effect.Effect<L2> =>
-  Effect.zipWith(Effect.runtime<never>(), Effect.clock, (runtime, clock) => {
+  Effect.gen(function* () {
+    const run = Runtime.runFork(yield* Effect.runtime<never>())
     const backend = guarded(unguarded)
     const { leaseDuration, maxHold } = settings.defaults
-    const fork = (running: Effect.Effect<void>) => {
-      Runtime.runFork(runtime)(running, { scope })
-    }
     const odds = new Odds()
+    const renewals = new Renewals(
+      leaseDuration / 3,
+      maxHold,
+      yield* Effect.clock,
+      log,
+      ({ key, token }) => backend.renew(key, token, leaseDuration),
+      (running) => run(running)
+    )
+    // The first to be added, so the last to be run: a creator that is interrupted may
+    // have much to put in order, and keeps its lease meanwhile.
+    yield* Scope.addFinalizer(scope, renewals.stop)
     return {
       backend,
       codec: settings.codec,
@@ -74,16 +83,11 @@ export const make = (
           },
           onConfirmed: ({ target }) => events.emit({ _tag: "invalidationConfirmed", key: target })
         },
-        fork
+        (replaying) => {
+          run(replaying, { scope })
+        }
       ),
-      renewals: new Renewals(
-        leaseDuration / 3,
-        maxHold,
-        clock,
-        log,
-        ({ key, token }) => backend.renew(key, token, leaseDuration),
-        fork
-      ),
+      renewals,
       waiters: new Waiters(),
       nextToken: tokens()
     }

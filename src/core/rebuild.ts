@@ -1,7 +1,7 @@
 /**
  * A rebuild: the part of a flight that runs a creator for all who wait.
  *
- * Its result is a `Deferred`. Who leads it, who would lead it next, and how many
+ * Its result is a `Deferred`, with those who wait for it beside it. Who leads it, who would lead it next, and how many
  * wait change together, in one transaction: a caller who leaves before the
  * creator began hands the lead to another, whose creator and surroundings are
  * then used; the last one to leave ends it.
@@ -60,11 +60,10 @@ export interface Rebuild {
   readonly result: Deferred.Deferred<Settled>
   /** Those who wait for it, in no order. */
   readonly waiters: Array<Request>
-  readonly first: Request
+  /** Who opened it; null once the creator has begun. */
+  first: Request | null
   /** Made by the first transaction: one who comes alone, and stays, needs none. */
   crew: TRef.TRef<Crew> | undefined
-  /** The creator of the one who came alone has begun. */
-  hasBegun: boolean
   /** Those who have arrived since the last transaction. */
   arrived: Array<Request>
   /** The last one has left: whoever comes now must not wait for it. */
@@ -96,7 +95,6 @@ export const make = (
   waiters: [],
   first,
   crew: undefined,
-  hasBegun: false,
   arrived: [],
   isAbandoned: false,
   fiber: undefined,
@@ -110,10 +108,10 @@ export const make = (
 
 const crewOf = (rebuild: Rebuild): STM.STM<TRef.TRef<Crew>> =>
   STM.suspend(() => {
-    const { crew, first, hasBegun, isBackground } = rebuild
+    const { crew, first, isBackground } = rebuild
     if (crew !== undefined) return STM.succeed(crew)
     const alone = {
-      leader: hasBegun ? null : first,
+      leader: first,
       heirs: List.nil(),
       waiting: isBackground ? 0 : 1
     }
@@ -125,7 +123,7 @@ const crewOf = (rebuild: Rebuild): STM.STM<TRef.TRef<Crew>> =>
  * has gone does nothing: so this needs no finalizer, which is most of what
  * `Deferred.await` costs a thousand who wait.
  */
-export const settled = (rebuild: Rebuild, request: Request): Effect.Effect<Settled> =>
+export const awaitEnd = (rebuild: Rebuild, request: Request): Effect.Effect<Settled> =>
   Effect.async((resume) => {
     if (rebuild.hasEnded) return resume(Deferred.await(rebuild.result))
     request.wake = resume
@@ -193,8 +191,9 @@ const handOver = (crew: Crew): Crew => {
 export const begin = (rebuild: Rebuild): Effect.Effect<Request> =>
   Effect.suspend(() => {
     if (rebuild.crew === undefined && rebuild.arrived.length === 0) {
-      rebuild.hasBegun = true
-      return Effect.succeed(rebuild.first)
+      const alone = rebuild.first as Request
+      rebuild.first = null
+      return Effect.succeed(alone)
     }
     return STM.commit(STM.flatMap(crewOf(rebuild), (crew) => TRef.modify(crew, takeLead(rebuild))))
   })
@@ -203,5 +202,6 @@ const takeLead =
   (rebuild: Rebuild) =>
   (before: Crew): [Request, Crew] => {
     const crew = admit(rebuild, before)
+    rebuild.first = null
     return [crew.leader as Request, { ...crew, leader: null, heirs: List.nil() }]
   }

@@ -7,6 +7,7 @@
 import type * as Clock from "effect/Clock"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import type { BackendError } from "../port/CacheBackend.js"
 import { nowOf } from "../port/monotonic.js"
 import type { Log } from "./log.js"
@@ -21,13 +22,15 @@ export interface Held {
   /** Not renewed after this: a stuck creator must not hold a key for ever. */
   readonly until: number
   dueAt: number
+  /** A renewal is on its way. */
+  isAsking: boolean
   /** Where it stands among those that are held. */
   at: number
 }
 
 export class Renewals {
   private readonly held: Array<Held> = []
-  private isRunning = false
+  private sleeping: Fiber.RuntimeFiber<void> | undefined
 
   constructor(
     /** How often, in milliseconds. */
@@ -36,7 +39,7 @@ export class Renewals {
     private readonly clock: Clock.Clock,
     private readonly log: Log,
     private readonly renew: (held: Held) => Effect.Effect<boolean, BackendError>,
-    private readonly fork: (running: Effect.Effect<void>) => void
+    private readonly fork: (running: Effect.Effect<void>) => Fiber.RuntimeFiber<void>
   ) {}
 
   /** Keeps a lease alive until it is let go of, or `maxHold` has passed. */
@@ -48,13 +51,11 @@ export class Renewals {
       tally,
       until: time + this.maxHold,
       dueAt: time + this.interval,
+      isAsking: false,
       at: this.held.length
     }
     this.held.push(held)
-    if (!this.isRunning) {
-      this.isRunning = true
-      this.fork(this.running)
-    }
+    this.sleeping ??= this.fork(this.running)
     return held
   }
 
@@ -66,16 +67,21 @@ export class Renewals {
     last.at = held.at
   }
 
+  /** For when no creator runs any more. */
+  readonly stop: Effect.Effect<void> = Effect.suspend(() =>
+    this.sleeping === undefined ? Effect.void : Effect.asVoid(Fiber.interrupt(this.sleeping))
+  )
+
   /** While anything is held, and for one interval longer. */
   private readonly running: Effect.Effect<void> = Effect.suspend(() => {
     const time = nowOf(this.clock)
     for (const held of this.held.filter(({ dueAt }) => dueAt <= time)) {
       held.dueAt = time + this.interval
       if (time > held.until) this.letGo(held)
-      else this.fork(this.attempt(held))
+      else if (!held.isAsking) this.fork(this.attempt(held))
     }
     if (this.held.length === 0) {
-      this.isRunning = false
+      this.sleeping = undefined
       return Effect.void
     }
     const next = this.held.reduce((least, { dueAt }) => Math.min(least, dueAt), Infinity)
@@ -88,9 +94,16 @@ export class Renewals {
    * told: the commit decides.
    */
   private attempt(held: Held): Effect.Effect<void> {
+    held.isAsking = true
     return Effect.matchCauseEffect(this.renew(held), {
-      onSuccess: (isOurs) => Effect.sync(() => (isOurs ? undefined : this.letGo(held))),
+      onSuccess: (isOurs) =>
+        Effect.sync(() => {
+          held.isAsking = false
+          if (!isOurs) this.letGo(held)
+        }),
       onFailure: (cause) => {
+        held.isAsking = false
+        if (this.held[held.at] !== held) return Effect.void
         held.tally.backendErrors++
         return this.log.fault("renew", Cause.squash(cause))
       }

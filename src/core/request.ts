@@ -62,6 +62,8 @@ export interface Request {
   /** It has been interrupted while it waited for a rebuild. */
   hasLeft: boolean
   isCounted: boolean
+  /** It asks for the lease without a read before. */
+  isUnread: boolean
   isCoalesced: boolean
   /** A command failed in its flight: it sends no further one. */
   isFaulted: boolean
@@ -94,6 +96,7 @@ export const make = (
     seat: -1,
     hasLeft: false,
     isCounted: false,
+    isUnread: false,
     isCoalesced: false,
     isFaulted: false
   }

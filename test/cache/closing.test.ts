@@ -8,9 +8,9 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import * as TestClock from "effect/TestClock"
-import { Cache, MemoryBackend } from "effect-larder"
+import { BackendError, Cache, MemoryBackend } from "effect-larder"
 import { ControlledBackend } from "effect-larder/testing"
-import { settleDown } from "../protocol/world.js"
+import { advance, settleDown } from "../protocol/world.js"
 import { counting, tiers, withLog } from "./world.js"
 
 /** A cache, and the way to close it. */
@@ -163,3 +163,61 @@ describe("in front of a shared backend", () => {
     })
   )
 })
+
+it.scoped("a creator that has much to put in order keeps its lease meanwhile", () =>
+  Effect.gen(function* () {
+    const backend = yield* MemoryBackend.make()
+    const { close, use } = yield* open(Cache.fromBackend(backend))
+    const create = Effect.onInterrupt(Effect.never, () => Effect.sleep("20 seconds"))
+    yield* Effect.fork(use(Cache.getOrCreate("k", create)))
+    yield* settleDown
+    const closing = yield* Effect.fork(close)
+    yield* advance("15 seconds")
+    expect(Option.isSome(yield* backend.holder("larder:k"))).toBe(true)
+    yield* advance("6 seconds")
+    yield* Fiber.join(closing)
+    expect(yield* backend.holder("larder:k")).toEqual(Option.none())
+  })
+)
+
+it.scoped("a renewal that gets no answer is waited for, not sent anew", () =>
+  Effect.gen(function* () {
+    const backend = yield* MemoryBackend.make()
+    let renewals = 0
+    const deaf = {
+      ...backend,
+      renew: () =>
+        Effect.zipRight(
+          Effect.sync(() => renewals++),
+          Effect.never
+        )
+    }
+    const { close, use } = yield* open(Cache.fromBackend(deaf, { lease: { duration: "1 second" } }))
+    yield* Effect.fork(use(Cache.getOrCreate("k", Effect.never)))
+    yield* settleDown
+    yield* advance("10 seconds")
+    expect(renewals).toBe(1)
+    yield* close
+  })
+)
+
+it.scoped("a renewal that fails when its creator has ended is nobody's concern", () =>
+  Effect.gen(function* () {
+    const backend = yield* MemoryBackend.make()
+    const late = {
+      ...backend,
+      renew: () =>
+        Effect.delay(
+          Effect.fail(new BackendError({ backend: "late", command: "renew", reason: "Timeout" })),
+          "1 second"
+        )
+    }
+    const { use } = yield* open(Cache.fromBackend(late))
+    const lookup = use(Cache.getOrCreate("k", Effect.delay(Effect.succeed(1), "2 seconds")))
+    const caller = yield* Effect.fork(lookup)
+    yield* settleDown
+    yield* advance("5 seconds")
+    expect(yield* Fiber.join(caller)).toBe(1)
+    expect((yield* use(Cache.counters)).backendErrors).toBe(0)
+  })
+)
