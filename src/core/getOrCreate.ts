@@ -74,6 +74,7 @@ const travel = (path: Path, request: Request.Request): AnyExit =>
   })
 
 const beyondL1 = (path: Path, l2: L2, request: Request.Request): AnyExit => {
+  request.isUnread = false
   if (l2.pending.has(request.key)) {
     Request.count(request, "bypassed")
     return rebuild(path, request, "leaseless")

@@ -1,10 +1,10 @@
 /**
  * A rebuild: the part of a flight that runs a creator for all who wait.
  *
- * Its result is a `Deferred`, with those who wait for it beside it. Who leads it, who would lead it next, and how many
- * wait change together, in one transaction: a caller who leaves before the
- * creator began hands the lead to another, whose creator and surroundings are
- * then used; the last one to leave ends it.
+ * Its result is a `Deferred`, with those who wait for it beside it. Who leads it,
+ * who would lead it next, and how many wait change together, in one transaction:
+ * a caller who leaves before the creator began hands the lead to another, whose
+ * creator and surroundings are then used; the last one to leave ends it.
  *
  * Arriving is no transaction. A thousand callers of one cold key arrive, and
  * hardly one of them ever leaves: they queue up, which is one synchronous step,

@@ -1,12 +1,20 @@
 /** Where misses are the rule, the lease is asked for without a read before. */
 import { expect, it } from "@effect/vitest"
-import { Cache, MemoryBackend } from "effect-larder"
+import { BackendError, Cache, MemoryBackend } from "effect-larder"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import type * as Scheduler from "effect/Scheduler"
 import { advance, settleDown } from "../protocol/world.js"
 import { counting, startProcess } from "./world.js"
+
+/** Enough of them for the read to be left out. */
+const misses = Effect.suspend(() => {
+  const keys = Array.from({ length: 30 }, (_, index) => `cold ${++last} ${index}`)
+  return Effect.forEach(keys, (key) => Cache.getOrCreate(key, Effect.succeed(key)))
+})
+
+let last = 0
 
 /** A server, and two processes on it; the first has met nothing but misses. */
 const scene = Effect.gen(function* () {
@@ -27,14 +35,13 @@ const scene = Effect.gen(function* () {
   }
   const cold = yield* startProcess(backend)
   const other = yield* startProcess(server)
-  const keys = Array.from({ length: 30 }, (_, index) => `cold ${index}`)
-  yield* cold(Effect.forEach(keys, (key) => Cache.getOrCreate(key, Effect.succeed(key))))
+  yield* cold(misses)
   const during = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
     Effect.suspend(() => {
       sent.length = 0
       return Effect.map(effect, (result) => ({ result, sent: [...sent] }))
     })
-  return { cold, other, during }
+  return { server, cold, other, during }
 })
 
 const refused = Effect.die("a second load")
@@ -161,5 +168,46 @@ it.scoped("a refresh that begins while a reader is about to ask is found, wherev
       yield* Fiber.join(refresh)
     }
     throw new Error("it never asked")
+  })
+)
+
+// The one who asked gets what is there; who came while the question was out goes
+// round, and finds an invalidation pending and a run without a lease under way.
+it.scoped("who goes round is no longer one who asks at once", () =>
+  Effect.gen(function* () {
+    const { other, server: backend } = yield* scene
+    const isHeld = { lease: false }
+    const [asked, answer] = yield* Effect.all([Deferred.make<void>(), Deferred.make<void>()])
+    const process = yield* startProcess({
+      ...backend,
+      lease: (...question) =>
+        isHeld.lease
+          ? Effect.zipLeft(
+              backend.lease(...question),
+              Effect.zipRight(Deferred.succeed(asked, undefined), Deferred.await(answer))
+            )
+          : backend.lease(...question),
+      invalidate: () =>
+        Effect.fail(new BackendError({ backend: "deaf", command: "invalidate", reason: "Timeout" }))
+    })
+    yield* process(misses)
+    yield* other(Cache.set("k", "there"))
+    isHeld.lease = true
+    const first = yield* Effect.fork(process(Cache.getOrCreate("k", refused)))
+    yield* Deferred.await(asked)
+    const joiner = yield* Effect.fork(process(Cache.getOrCreate("k", refused)))
+    yield* settleDown
+    yield* process(Cache.invalidate("k"))
+    const gate = yield* Deferred.make<string>()
+    const leaseless = yield* Effect.fork(
+      process(Cache.getOrCreate("k", Effect.as(Deferred.await(gate), "made")))
+    )
+    yield* settleDown
+    yield* Deferred.succeed(answer, undefined)
+    expect(yield* Fiber.join(first)).toBe("there")
+    yield* settleDown
+    yield* Deferred.succeed(gate, "")
+    expect(yield* Fiber.join(leaseless)).toBe("made")
+    expect(yield* Fiber.join(joiner)).toBe("made")
   })
 )
