@@ -12,6 +12,7 @@ import * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
 import { Cache, type GetOrCreateOptions } from "./Cache.js"
 import type { CacheCounters } from "./core/counters.js"
+import { lookupIn } from "./core/lookup.js"
 import { millis, wrong } from "./core/option.js"
 import type { LookupOptions, Region } from "./core/request.js"
 import { encodeRegionName } from "./policy/keys.js"
@@ -108,21 +109,14 @@ export const make = <A, I, K = string, EA = never, EI = never, C = Cache>(
     errorTtl: millis("errorTtl", options.errorTtl, 10_000)
   }
   const whole = (key: K): string => region.start + keyOf(key)
+  const lookup = lookupIn(tag, region, whole)
   // `set` takes its ttl from here unless told: a function of the value works, too.
   const ttlFor = (value: A): Duration.DurationInput | undefined =>
     typeof ttl === "function" ? ttl(value) : ttl
   return {
     name: options.name,
     getOrCreate: (key, create, own) =>
-      Effect.withFiberRuntime((fiber) =>
-        Context.unsafeGet(fiber.currentContext, tag).lookup(
-          fiber,
-          region,
-          whole(key),
-          create,
-          own === undefined ? defaults : override(defaults, own)
-        )
-      ),
+      lookup(key, create, own === undefined ? defaults : override(defaults, own)),
     get: (key) => Effect.flatMap(tag, (cache) => cache.get(region, whole(key), schema)),
     set: (key, value, own) =>
       Effect.flatMap(tag, (cache) =>

@@ -51,7 +51,10 @@ export const hit: Case = async (isQuick) => {
     { name: Peers.mapGet, turn: plain((key) => map.get(key)) }
   ].map((peer) => ({ ops, expected: sumOf(keyAt), ...peer }))
 
-  const method = isQuick ? { warmups: 2, rounds: 8 } : { warmups: 3, rounds: 30 }
+  const method = {
+    ...(isQuick ? { warmups: 2, rounds: 8 } : { warmups: 3, rounds: 30 }),
+    isCollectedFirst: false
+  }
   const turns = await interleave(title, peers, method)
   const { hits, loads } = await runtime.runPromise(Cache.counters)
   await runtime.dispose()

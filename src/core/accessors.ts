@@ -1,17 +1,19 @@
 /** The statics that `Cache` and `SharedCache` have in common, for either tag. */
-import * as Context from "effect/Context"
+import type * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Fiber from "effect/Fiber"
-import * as Option from "effect/Option"
+import { identity } from "effect/Function"
+import type * as Option from "effect/Option"
 import type * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { CacheCounters } from "./counters.js"
 import type { CacheEvent } from "./events.js"
+import { lookupIn } from "./lookup.js"
 import type { LookupOptions } from "./request.js"
 import type { CacheHealth, CacheStats, EntryInfo, Service } from "./service.js"
-import { type SetOptions, whole } from "./write.js"
+import type { SetOptions } from "./write.js"
+import { whole } from "./request.js"
 
 /** Looks up, and creates what is not there. */
 export interface GetOrCreate<C> {
@@ -67,25 +69,8 @@ export interface Accessors<C> {
   readonly health: Effect.Effect<CacheHealth, never, C>
 }
 
-const noOptions: LookupOptions<any> = {}
-
 export const accessors = <C>(tag: Context.Tag<C, Service>): Accessors<C> => {
-  /*
-   * A hit's price is counted in nodes and allocations. So this is one node, not
-   * `flatMap` over the tag; `suspend`, since `withFiberRuntime` makes a status
-   * for a callback that wants none; and one look into the context's map.
-   */
-  const lookup = (
-    key: string,
-    create: Effect.Effect<any, any, any>,
-    options: LookupOptions<any> = noOptions
-  ): Effect.Effect<any, any, any> =>
-    Effect.suspend(() => {
-      const fiber = Option.getOrThrow(Fiber.getCurrentFiber())
-      const context = fiber.currentContext
-      const cache: Service = context.unsafeMap.get(tag.key) ?? Context.unsafeGet(context, tag)
-      return cache.lookup(fiber, whole, key, create, options)
-    })
+  const lookup = lookupIn(tag, whole, identity<string>)
   return {
     getOrCreate: lookup,
     cached: (key: string, options?: LookupOptions<any>) => (create: Effect.Effect<any, any, any>) =>

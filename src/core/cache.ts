@@ -14,6 +14,7 @@ import * as Log from "./log.js"
 import { publishMetrics } from "./metrics.js"
 import { type Path, tallyOf } from "./path.js"
 import * as Query from "./query.js"
+import { whole } from "./request.js"
 import type { Service } from "./service.js"
 import type { Settings } from "./settings.js"
 import * as Write from "./write.js"
@@ -75,7 +76,8 @@ export const makePath = (
       l1,
       l2: backend && (yield* L2.make(backend, settings, tally, events, log, scope)),
       rebuilds: new Map(),
-      tallies: new Map([["", tally]]),
+      tallies: new Map([[whole.start, tally]]),
+      tally,
       events,
       log,
       scope,

@@ -14,7 +14,7 @@ import type { Odds } from "./odds.js"
 import type { Pending } from "./pending.js"
 import type { Rebuild } from "./rebuild.js"
 import type { Renewals } from "./renewal.js"
-import type { LookupOptions, Region } from "./request.js"
+import { type LookupOptions, type Region, whole } from "./request.js"
 import type { Waiters } from "./waiting.js"
 
 /** Defaults of a cache, decoded once. Durations are milliseconds. */
@@ -57,7 +57,9 @@ export interface Path {
   readonly l2: L2 | undefined
   /** At most one a key: the one that newcomers may join. */
   readonly rebuilds: Map<string, Rebuild>
+  /** By what a region's keys begin with; the whole's is in there, too. */
   readonly tallies: Map<string, Tally>
+  readonly tally: Tally
   readonly events: Events
   readonly log: Log
   readonly onLoad: OnLoad | undefined
@@ -77,6 +79,7 @@ export const isPending = ({ l2 }: Path, key: string): boolean =>
   l2 !== undefined && l2.pending.has(key)
 
 export const tallyOf = (path: Path, region: Region): Tally => {
+  if (region === whole) return path.tally
   let tally = path.tallies.get(region.start)
   if (tally === undefined) {
     tally = emptyTally()

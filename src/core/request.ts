@@ -34,6 +34,9 @@ export interface Region {
   readonly errorTtl: number
 }
 
+/** The cache as a whole, where no region is meant. */
+export const whole: Region = { name: "", start: "", version: 0, error: undefined, errorTtl: 0 }
+
 /** Made once a caller on the way that is not a hit, and mutable along it. */
 export interface Request {
   /** The user's key, with its region, without the prefix. */

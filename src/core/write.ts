@@ -119,13 +119,10 @@ const writeL2 = <A>(
       l2.pending.add(touched.kind, touched.target)
       path.events.emit({ _tag: "invalidationPending", key: touched.target })
       if (Cause.isInterruptedOnly(exit.cause)) return Effect.interrupt
-      tallyOf(path, whole).backendErrors++
+      path.tally.backendErrors++
       return Effect.as(path.log.fault(name, Cause.squash(exit.cause)), unconfirmed)
     })
   })
-
-/** The cache as a whole, where no region is meant. */
-export const whole: Region = { name: "", start: "", version: 0, error: undefined, errorTtl: 0 }
 
 const overtake = (path: Path, { kind, target }: Touched): void => {
   if (kind === "key") {

@@ -10,14 +10,14 @@ const timeOf = (clock: Clock.Clock): number => Number(clock.unsafeCurrentTimeNan
 const live = Context.get(DefaultServices.liveServices, Clock.Clock)
 
 // oxlint-disable-next-line eslint/no-restricted-globals -- what the live clock itself reads
-const platformNow = (): number => performance.now()
+const platform = performance // to fetch it from the globals is a quarter of the price of a read
 
 /** The live clock counts from here, in BigInts: to read the platform instead is half the price. */
-const origin = timeOf(live) - platformNow()
+const origin = timeOf(live) - platform.now()
 
 /** The same milliseconds, of a clock at hand. */
 export const nowOf = (clock: Clock.Clock): number =>
-  clock === live ? origin + platformNow() : timeOf(clock)
+  clock === live ? origin + platform.now() : timeOf(clock)
 
 /** Nearly all fibers have the same default services: the clock is looked up in them once. */
 let last: { readonly services: unknown; readonly clock: Clock.Clock } = {
