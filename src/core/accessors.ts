@@ -2,7 +2,6 @@
 import type * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import { identity } from "effect/Function"
 import type * as Option from "effect/Option"
 import type * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
@@ -70,7 +69,7 @@ export interface Accessors<C> {
 }
 
 export const accessors = <C>(tag: Context.Tag<C, Service>): Accessors<C> => {
-  const lookup = lookupIn(tag, whole, identity<string>)
+  const lookup = lookupIn(tag, whole, (key: string) => key)
   return {
     getOrCreate: lookup,
     cached: (key: string, options?: LookupOptions<any>) => (create: Effect.Effect<any, any, any>) =>
