@@ -10,6 +10,7 @@ import { sumOfIds } from "../users.js"
 
 interface Crowd {
   readonly callers: number
+  /** A turn: so many that starting the callers is no part of what is measured. */
   readonly lookups: number
   readonly targets: (turns: Turns) => ReadonlyArray<Target>
 }
@@ -17,24 +18,24 @@ interface Crowd {
 const crowds: ReadonlyArray<Crowd> = [
   {
     callers: 1,
-    lookups: 500,
+    lookups: 2_000,
     targets: (turns) => [timesAsFast(turns, RedisPeers.bare, 0.8)]
   },
   {
     callers: 10,
-    lookups: 2_000,
+    lookups: 20_000,
     targets: (turns) => [timesAsFast(turns, RedisPeers.bare, 0.6)]
   },
   {
     callers: 100,
-    lookups: 10_000,
+    lookups: 30_000,
     targets: (turns) => [
       timesAsFast(turns, RedisPeers.bare, 1.5),
       timesAsFast(turns, RedisPeers.dedupes, 2.5),
       timesAsFast(turns, RedisPeers.bentosOnRedis, 5)
     ]
   },
-  { callers: 1_000, lookups: 10_000, targets: () => [] }
+  { callers: 1_000, lookups: 30_000, targets: () => [] }
 ]
 
 export const redisHit = overRedis("Redis hit", (redis, isQuick) =>
@@ -55,7 +56,7 @@ export const redisHit = overRedis("Redis hit", (redis, isQuick) =>
           expected: sumOfIds,
           ...peer
         }))
-        const method = isQuick ? { warmups: 1, rounds: 5 } : { warmups: 4, rounds: 24 }
+        const method = isQuick ? { warmups: 1, rounds: 5 } : { warmups: 2, rounds: 20 }
         const turns = await interleave(title, peers, { ...method, isCollectedFirst: false })
         return report(title, turns, targets(turns), { withCpu: true })
       })

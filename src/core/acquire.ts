@@ -11,7 +11,7 @@ import * as Effect from "effect/Effect"
 import type { BackendError } from "../port/CacheBackend.js"
 import type { LeaseReply, LeaseRequest } from "../policy/lease.js"
 import { type Encoded, headerText } from "../policy/envelope.js"
-import { decode } from "./codec.js"
+import { decode, isUsable } from "./codec.js"
 import { fullKey, type L2, type Path, tick } from "./path.js"
 import type { Entry } from "./l1.js"
 import type { Rebuild } from "./rebuild.js"
@@ -156,9 +156,10 @@ const take = (
   Effect.flatMap(
     Effect.zip(Effect.interruptible(decode(stored, readingOf(l2.codec, first))), now),
     ([decoded, time]) => {
-      const entry = fromL2(l2, decoded, time)
-      if (entry !== undefined)
+      if (isUsable(decoded)) {
+        const entry = fromL2(l2, decoded, time)
         return Effect.succeed({ _tag: "Value", entry, upTo: sentAt } as const)
+      }
       first.tally.decodeErrors++
       // Rejected, and handed over again: what this process decodes is not what the
       // server compares. Asking on would go on for ever.

@@ -95,6 +95,15 @@ export interface Decoded {
   readonly stored: Envelope.Encoded
 }
 
+/** A value, or a cached failure, that this reader may have. */
+export interface Usable extends Decoded {
+  readonly exit: Exit.Exit<any, any>
+  readonly header: Envelope.Header
+}
+
+export const isUsable = (decoded: Decoded): decoded is Usable =>
+  decoded.exit !== undefined && decoded.header !== undefined
+
 /** How entries are read: by what schema, of which version, in the place of JSON by what. */
 export interface Reading {
   readonly schema: AnySchema | undefined

@@ -7,7 +7,7 @@ import * as Option from "effect/Option"
 import * as Envelope from "../policy/envelope.js"
 import { windows } from "../policy/freshness.js"
 import { capDelta } from "../policy/xfetch.js"
-import { accepts, encode, type Decoded, type Payload } from "./codec.js"
+import { accepts, encode, type Payload, type Usable } from "./codec.js"
 import type { Entry } from "./l1.js"
 import { type L2, type Path, ttlOf } from "./path.js"
 import { millis } from "./option.js"
@@ -120,10 +120,8 @@ export const toL2 = (
   return { stored, keepFor }
 }
 
-/** An entry read from L2, with times on this process's clock; undefined: a miss. */
-export const fromL2 = (l2: L2, decoded: Decoded, now: number): Entry | undefined => {
-  const { exit, header, schema, stored } = decoded
-  if (exit === undefined || header === undefined) return undefined
+/** An entry read from L2, with times on this process's clock. */
+export const fromL2 = (l2: L2, { exit, header, schema, stored }: Usable, now: number): Entry => {
   const offset = l2.backend.serverTime(now) - now
   return {
     exit,

@@ -7,12 +7,10 @@
  * and an interrupted one simply never takes what it is handed.
  */
 import * as Cause from "effect/Cause"
-import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
-import * as FiberId from "effect/FiberId"
-import * as Runtime from "effect/Runtime"
 import type { CacheBackend } from "../port/CacheBackend.js"
+import { run } from "../port/unfibered.js"
 import type { Encoded } from "../policy/envelope.js"
 import type { Decoded } from "./codec.js"
 import type { Odds } from "./odds.js"
@@ -21,7 +19,7 @@ import { surroundingsOf } from "./request.js"
 /** More keys in one command would hold up those behind it. */
 const maxKeys = 256
 /** Fewer are not worth two commands. */
-const minKeys = 16
+const minCrowd = 4
 /** A reply should not be much larger than this: it is parsed in one go. */
 const maxBytes = 1_048_576
 
@@ -43,7 +41,8 @@ export interface Read {
 /** Reads that travel in one command. */
 interface Batch {
   readonly reads: ReadonlyArray<Read>
-  readonly sending: Fiber.RuntimeFiber<ReadonlyArray<Encoded | undefined>, unknown>
+  /** Undefined: nothing stops it (yet). */
+  stop: (() => void) | undefined
   /** Where it stands among those that are in flight. */
   at: number
 }
@@ -79,12 +78,8 @@ export class Gather {
   /** What an entry has weighed lately, in bytes. */
   private weight = 128
   private isClosed = false
-  /**
-   * A crowd has just been served, and asks again. As one it would have the server
-   * idle while it is served, and be idle while the server works: in two halves,
-   * each end has always something to do.
-   */
-  private isLockstep = false
+  /** How many have been served in this turn of the event loop: they may ask again. */
+  private served = 0
   private overtakes = 0
 
   constructor(
@@ -115,6 +110,7 @@ export class Gather {
       overtakes: 0,
       decoded: undefined
     })
+    if (this.isHalfOfACrowd()) this.flush()
     return false
   }
 
@@ -148,41 +144,50 @@ export class Gather {
   close(): void {
     this.isClosed = true
     const left = [...this.unsent.values()]
-    for (const { reads, sending } of this.inFlight) {
+    for (const { reads, stop } of this.inFlight) {
       left.push(...reads)
-      sending.unsafeInterruptAsFork(FiberId.none)
+      stop?.()
     }
     this.unsent = new Map()
     this.inFlight.length = 0
     for (const read of left) settle(read, { _tag: "Closed" })
   }
 
+  /**
+   * A crowd that has been served and asks again. As one it would have the server
+   * idle while it is served, and be idle while the server works. So its first half
+   * is sent when it is complete, with the others still on their way.
+   */
+  private isHalfOfACrowd(): boolean {
+    return (
+      this.served >= minCrowd && this.unsent.size === this.served >> 1 && this.inFlight.length === 0
+    )
+  }
+
   private flush(): void {
     const reads = [...this.unsent.values()]
     this.unsent = new Map()
-    const share = this.isLockstep && this.inFlight.length === 0 ? reads.length / 2 : reads.length
-    const most = Math.min(maxKeys, Math.floor(maxBytes / this.weight))
-    const step = Math.max(1, Math.min(most, Math.max(Math.ceil(share), minKeys)))
+    const step = Math.max(1, Math.min(maxKeys, Math.floor(maxBytes / this.weight)))
     for (let at = 0; at < reads.length; at += step) this.send(reads.slice(at, at + step))
   }
 
   /** @param reads one or more */
   private send(reads: ReadonlyArray<Read>): void {
     if (this.isClosed) return reads.forEach((read) => settle(read, { _tag: "Closed" }))
-    const sending = Runtime.runFork(surroundingsOf(reads[0]!.fiber))(
-      Effect.suspend(() => this.backend.getMany(reads.map(({ key }) => this.fullKey(key)))),
-      { immediate: true }
-    )
-    const batch = { reads, sending, at: this.inFlight.length }
+    const batch: Batch = { reads, stop: undefined, at: this.inFlight.length }
     this.inFlight.push(batch)
-    sending.addObserver((exit) => {
-      if (this.isClosed) return
-      this.remove(batch)
-      if (Exit.isSuccess(exit)) return this.deliver(reads, exit.value)
-      this.onFault()
-      const error = Cause.squash(exit.cause)
-      for (const read of reads) settle(read, { _tag: "Fault", error })
-    })
+    batch.stop = run(
+      this.backend.getMany(reads.map(({ key }) => this.fullKey(key))),
+      () => surroundingsOf(reads[0]!.fiber),
+      (exit) => {
+        if (this.isClosed) return
+        this.remove(batch)
+        if (Exit.isSuccess(exit)) return this.deliver(reads, exit.value)
+        this.onFault()
+        const error = Cause.squash(exit.cause)
+        for (const read of reads) settle(read, { _tag: "Fault", error })
+      }
+    )
   }
 
   /** The last one takes its place. */
@@ -194,12 +199,12 @@ export class Gather {
   }
 
   private deliver(reads: ReadonlyArray<Read>, replies: ReadonlyArray<Encoded | undefined>): void {
-    if (reads.length > minKeys && !this.isLockstep) {
-      this.isLockstep = true
+    if (this.served === 0) {
       setImmediate(() => {
-        this.isLockstep = false
+        this.served = 0
       })
     }
+    this.served += reads.length
     for (let at = 0; at < reads.length; at++) {
       const read = reads[at] as Read
       const stored = replies[at]

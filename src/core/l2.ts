@@ -23,7 +23,14 @@ const guarded = (inner: CacheBackend): CacheBackend => ({
   name: inner.name,
   capabilities: inner.capabilities,
   serverTime: (monotonic) => inner.serverTime(monotonic),
-  getMany: (keys) => Effect.suspend(() => inner.getMany(keys)),
+  // Not suspended: it may be one that needs no fiber.
+  getMany: (keys) => {
+    try {
+      return inner.getMany(keys)
+    } catch (defect) {
+      return Effect.die(defect)
+    }
+  },
   lease: (key, request) => Effect.suspend(() => inner.lease(key, request)),
   renew: (key, token, duration) => Effect.suspend(() => inner.renew(key, token, duration)),
   commit: (key, token, stored, keepFor) =>

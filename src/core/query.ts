@@ -7,7 +7,7 @@ import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { globMatcher } from "../policy/glob.js"
 import { userKey } from "../policy/keys.js"
-import { decode } from "./codec.js"
+import { decode, isUsable } from "./codec.js"
 import { snapshot, type Tally } from "./counters.js"
 import type { Reply } from "./gather.js"
 import type { Entry } from "./l1.js"
@@ -82,10 +82,12 @@ const readL2 = (
         Effect.zip(decode(reply.stored, { schema, region, codec: l2.codec }), now),
         ([decoded, time]) => {
           const tally = tallyOf(path, region)
+          if (!isUsable(decoded)) {
+            tally.decodeErrors++
+            return Option.none()
+          }
           const entry = fromL2(l2, decoded, time)
-          if (entry === undefined) tally.decodeErrors++
-          else if (time < entry.expiresAt)
-            fillL1(path, key, entry, l2.gather.isOvertaken(reply.read))
+          if (time < entry.expiresAt) fillL1(path, key, entry, l2.gather.isOvertaken(reply.read))
           return valueIn(entry, region, schema, time, tally)
         }
       )

@@ -1,11 +1,14 @@
 /** The port of `port/CacheBackend.ts` over a Redis client. */
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import type { Encoded } from "../policy/envelope.js"
 import type { BackendError, CacheBackend } from "../port/CacheBackend.js"
 import { slotOf } from "../policy/keys.js"
 import { now } from "../port/monotonic.js"
+import { Unfibered } from "../port/unfibered.js"
 import {
   fault,
   isAnswered,
@@ -13,6 +16,7 @@ import {
   isWrongType,
   late,
   send,
+  sending,
   sendTogether
 } from "./driver.js"
 import { type Link, realSleep } from "./link.js"
@@ -63,22 +67,29 @@ export const make = (
       )
     })
 
-  const readOne = (link: Link, wireKey: string): Effect.Effect<Encoded | undefined, BackendError> =>
-    send(link.sender(), "getMany", "GET", [wireKey], asBytes).pipe(
-      Effect.map((found) => (found ?? undefined) as Encoded | undefined),
-      // A stranger's list or hash at our key.
-      Effect.catchIf(isWrongType, () => Effect.succeed(undefined))
-    )
-
   const readTogether = (
     link: Link,
     wireKeys: ReadonlyArray<string>
   ): Effect.Effect<ReadonlyArray<Encoded | undefined>, BackendError> =>
-    wireKeys.length === 1
-      ? Effect.map(readOne(link, wireKeys[0] ?? ""), (found) => [found])
-      : Effect.map(send(link.sender(), "getMany", "MGET", wireKeys, asBytes), (found) =>
-          (found as ReadonlyArray<Encoded | null>).map((it) => it ?? undefined)
-        )
+    new Unfibered((settle) => {
+      const isAlone = wireKeys.length === 1
+      const name = isAlone ? "GET" : "MGET"
+      sending(
+        link.sender(),
+        "getMany",
+        name,
+        wireKeys,
+        asBytes
+      )((exit) => {
+        if (Exit.isSuccess(exit)) {
+          const found = (isAlone ? [exit.value] : exit.value) as ReadonlyArray<Encoded | null>
+          return settle(Exit.succeed(found.map((it) => it ?? undefined)))
+        }
+        // A stranger's list or hash at our key.
+        const isMiss = isAlone && Option.exists(Cause.failureOption(exit.cause), isWrongType)
+        settle(isMiss ? Exit.succeed([undefined]) : Exit.failCause(exit.cause))
+      })
+    })
 
   /** By connection, and on a cluster by slot: MGET takes keys of one alone. */
   const readApart = (wireKeys: ReadonlyArray<string>) => {
@@ -115,16 +126,15 @@ export const make = (
   const [main] = client.links
   const isOneServer = client.links.length === 1 && !client.isCluster
 
-  const getMany: CacheBackend["getMany"] = (keys) =>
-    Effect.suspend(() => {
-      if (keys.length === 0) return Effect.succeed([])
-      const wireKeys = keys.map(toWire)
-      if (isOneServer) return readTogether(main, wireKeys)
-      const [first] = wireKeys
-      return first !== undefined && keys.length === 1
-        ? readTogether(client.linkOf(first), wireKeys)
-        : readApart(wireKeys)
-    })
+  const getMany: CacheBackend["getMany"] = (keys) => {
+    if (keys.length === 0) return Effect.succeed([])
+    const wireKeys = keys.map(toWire)
+    if (isOneServer) return readTogether(main, wireKeys)
+    const [first] = wireKeys
+    return first !== undefined && keys.length === 1
+      ? readTogether(client.linkOf(first), wireKeys)
+      : readApart(wireKeys)
+  }
 
   const set: CacheBackend["set"] = (key, stored, keepFor) =>
     Effect.flatMap(now, (time) => {

@@ -1,8 +1,10 @@
 /** The driver, loaded when a layer is built, and what its errors mean. */
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import type { Cluster, Redis } from "ioredis"
 import type { Socket } from "node:net"
 import { BackendError } from "../port/CacheBackend.js"
+import { type Start, Unfibered } from "../port/unfibered.js"
 
 /** What we use of ioredis, 5 or 6. */
 export type Driver = Pick<typeof import("ioredis"), "Redis" | "Cluster">
@@ -102,19 +104,29 @@ export const send = (
   name: string,
   args: ReadonlyArray<Argument>,
   asBytes = false
-): Effect.Effect<unknown, BackendError> =>
-  Effect.async((resume) => {
-    if (to === undefined) return resume(Effect.fail(fault(command, noConnection)))
+): Effect.Effect<unknown, BackendError> => new Unfibered(sending(to, command, name, args, asBytes))
+
+/** The same, without an effect around it. */
+export const sending =
+  (
+    to: Sender | undefined,
+    command: string,
+    name: string,
+    args: ReadonlyArray<Argument>,
+    asBytes: boolean
+  ): Start<unknown, BackendError> =>
+  (settle) => {
+    if (to === undefined) return settle(Exit.fail(fault(command, noConnection)))
     const endIfSilent = watchSilence(to)
     const sent = asBytes ? to.callBuffer(name, ...args) : to.call(name, ...args)
     sent.then(
-      (reply) => resume(Effect.succeed(reply)),
+      (reply) => settle(Exit.succeed(reply)),
       (error) => {
         endIfSilent(error)
-        resume(Effect.fail(fault(command, error)))
+        settle(Exit.fail(fault(command, error)))
       }
     )
-  })
+  }
 
 export type Call = readonly [name: string, ...args: ReadonlyArray<Argument>]
 
