@@ -9,10 +9,9 @@ import * as Stream from "effect/Stream"
 import type { CacheCounters } from "./counters.js"
 import type { CacheEvent } from "./events.js"
 import { lookupIn } from "./lookup.js"
-import type { LookupOptions } from "./request.js"
+import { type LookupOptions, whole } from "./request.js"
 import type { CacheHealth, CacheStats, EntryInfo, Service } from "./service.js"
 import type { SetOptions } from "./write.js"
-import { whole } from "./request.js"
 
 /** Looks up, and creates what is not there. */
 export interface GetOrCreate<C> {

@@ -112,7 +112,7 @@ export interface Reading {
 }
 
 /** Decodes in one step what no schema has a say in; undefined: one does. */
-export const decodeUnchecked = (
+export const decodeAtOnce = (
   stored: Envelope.Encoded,
   { codec, region, schema }: Reading
 ): Decoded | undefined => {
@@ -131,8 +131,8 @@ export const decodeUnchecked = (
 /** Never fails: what cannot be decoded is a miss. */
 export const decode = (stored: Envelope.Encoded, reading: Reading): Effect.Effect<Decoded> =>
   Effect.suspend(() => {
-    const unchecked = decodeUnchecked(stored, reading)
-    if (unchecked !== undefined) return Effect.succeed(unchecked)
+    const atOnce = decodeAtOnce(stored, reading)
+    if (atOnce !== undefined) return Effect.succeed(atOnce)
     const { codec, region, schema } = reading
     const envelope = Envelope.decode(stored) as Envelope.Decoded
     const { header } = envelope

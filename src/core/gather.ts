@@ -1,6 +1,7 @@
 /**
  * Reads asked for in the same tick travel together; while others are out, those
- * of the same turn of the event loop.
+ * of the same turn of the event loop. Half of a crowd that asks again does not
+ * wait for the rest.
  *
  * A read is a record in a Map with a list of resumptions: no fiber, no
  * `Deferred`, no finalizer a caller. The reply settles it, so no caller owns it,
@@ -25,7 +26,7 @@ const maxBytes = 1_048_576
 
 export interface Read {
   readonly key: string
-  /** The surroundings of the one who asked first: its clock, its tracer. */
+  /** Who asked first: if the command needs a fiber, it has its clock and its tracer. */
   readonly fiber: Fiber.RuntimeFiber<any, any>
   readonly resume: (reply: Reply) => void
   /** Of those who asked for the same key in the same batch. */
@@ -69,7 +70,7 @@ export class Gather {
   /** Not sent yet: these alone can be joined. */
   private unsent = new Map<string, Read>()
   /**
-   * An array, not a Set, and fibers of no scope: a table from which one deletes
+   * An array, not a Set, and no fibers that a scope holds: a table from which one deletes
    * all the time is copied now and then, and V8 chains the old copies to the new
    * ones. Once one of them is old, all that follow, with all that travelled in
    * them, live until the next full collection: that was a quarter of the time.
@@ -156,7 +157,8 @@ export class Gather {
   /**
    * A crowd that has been served and asks again. As one it would have the server
    * idle while it is served, and be idle while the server works. So its first half
-   * is sent when it is complete, with the others still on their way.
+   * is sent when it is complete, with the others still on their way; they leave when
+   * the first of them all was to leave.
    */
   private isHalfOfACrowd(): boolean {
     return (

@@ -15,10 +15,10 @@
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import * as Random from "effect/Random"
-import { type Encoded, headerText } from "../policy/envelope.js"
+import { headerText } from "../policy/envelope.js"
 import { servableStaleUntil } from "../policy/freshness.js"
 import { isEarlyRefreshDue, isEarlyRefreshPossible } from "../policy/xfetch.js"
-import { decode, decodeUnchecked, type Decoded, isUsable } from "./codec.js"
+import { decode, decodeAtOnce, type Decoded, isUsable } from "./codec.js"
 import { fly, flyBehind, mayAskAtOnce } from "./flight.js"
 import type { Read, Reply } from "./gather.js"
 import type { Entry } from "./l1.js"
@@ -149,36 +149,14 @@ const rebuild = (
   return fly(path, request, intent, "", travel)
 }
 
+/** The reply resumes each reader with its next step, taken in its own fiber. */
 const readL2 = (path: Path, l2: L2, request: Request.Request): AnyExit =>
   Effect.async<any, any>((resume) => {
     const isCoalesced = l2.gather.read(request.key, request.fiber, (reply) =>
-      resume(
-        atOnce(path, l2, request, reply) ??
-          Effect.suspend(() => afterRead(path, l2, request, reply))
-      )
+      resume(Effect.suspend(() => afterRead(path, l2, request, reply)))
     )
     if (isCoalesced) Request.countCoalesced(request)
   })
-
-/**
- * What nearly all replies are, a fresh value that needs no schema, is handed over
- * where it arrives. All else is a step of the reader's own fiber.
- */
-const atOnce = (path: Path, l2: L2, request: Request.Request, reply: Reply): Decoded["exit"] => {
-  if (reply._tag !== "Stored" || reply.stored === undefined) return undefined
-  const { read, stored } = reply
-  const decoded = known(read, request) ?? unchecked(read, stored, request, l2)
-  if (decoded === undefined || !isUsable(decoded)) return undefined
-  const now = unsafeNow(request.fiber)
-  const { createdAt, delta, expiresAt } = decoded.header
-  const beta = request.options.beta ?? path.defaults.beta
-  const serverNow = l2.backend.serverTime(now)
-  if (serverNow >= expiresAt) return undefined
-  if (isEarlyRefreshPossible(serverNow, createdAt, expiresAt, delta, beta)) return undefined
-  if (path.l1 !== undefined) fill(path, l2, request, read, fromL2(l2, decoded, now))
-  Request.count(request, "hits")
-  return decoded.exit
-}
 
 const afterRead = (path: Path, l2: L2, request: Request.Request, reply: Reply): AnyExit => {
   switch (reply._tag) {
@@ -193,11 +171,11 @@ const afterRead = (path: Path, l2: L2, request: Request.Request, reply: Reply): 
     case "Stored": {
       const { read, stored } = reply
       if (stored === undefined) return rebuild(path, request, "read")
-      const decoded = known(read, request) ?? unchecked(read, stored, request, l2)
-      if (decoded !== undefined) return take(path, l2, request, read, decoded)
-      return Effect.flatMap(decode(stored, Request.readingOf(l2.codec, request)), (checked) =>
-        take(path, l2, request, read, share(read, checked))
-      )
+      const reading = Request.readingOf(l2.codec, request)
+      const decoded = alreadyDecoded(read, request) ?? decodeAtOnce(stored, reading)
+      return decoded === undefined
+        ? Effect.flatMap(decode(stored, reading), (it) => take(path, l2, request, read, it))
+        : take(path, l2, request, read, decoded)
     }
   }
 }
@@ -209,6 +187,7 @@ const take = (
   read: Read,
   decoded: Decoded
 ): AnyExit => {
+  share(read, decoded)
   if (!isUsable(decoded)) {
     request.tally.decodeErrors++
     request.reject = headerText(decoded.stored)
@@ -216,33 +195,18 @@ const take = (
   }
   const now = unsafeNow(request.fiber)
   const entry = fromL2(l2, decoded, now)
-  if (now < entry.expiresAt) fill(path, l2, request, read, entry)
+  if (now < entry.expiresAt) {
+    fillL1(path, request.key, entry, l2.gather.isOvertaken(read))
+    request.saw = path.l1?.peek(request.key)
+  }
   return serve(path, request, entry, now) ?? rebuild(path, request, "read")
 }
 
-const fill = (path: Path, l2: L2, request: Request.Request, read: Read, entry: Entry): void => {
-  fillL1(path, request.key, entry, l2.gather.isOvertaken(read))
-  request.saw = path.l1?.peek(request.key)
-}
-
 /** Those who gathered share what was decoded, if they read it alike. */
-const known = (read: Read, { options, region }: Request.Request): Decoded | undefined =>
+const alreadyDecoded = (read: Read, { options, region }: Request.Request): Decoded | undefined =>
   read.decoded?.find((it) => it.schema === options.schema && it.region === region)
 
-const share = (read: Read, decoded: Decoded): Decoded => {
-  if (read.others !== undefined) {
-    read.decoded = read.decoded === undefined ? [decoded] : [...read.decoded, decoded]
-  }
-  return decoded
-}
-
-const unchecked = (
-  read: Read,
-  stored: Encoded,
-  request: Request.Request,
-  { codec }: L2
-): Decoded | undefined => {
-  if (request.options.schema !== undefined) return undefined
-  const decoded = decodeUnchecked(stored, Request.readingOf(codec, request))
-  return decoded && share(read, decoded)
+const share = (read: Read, decoded: Decoded): void => {
+  if (read.others === undefined || read.decoded?.includes(decoded)) return
+  read.decoded = [...(read.decoded ?? []), decoded]
 }

@@ -82,14 +82,20 @@ export interface Rebuild {
   readonly waitsFor: Array<Rebuild>
 }
 
+type Given = Pick<Rebuild, "intent" | "seen" | "isBackground" | "waitUntil">
+
 export const make = (
   owner: object,
   first: Request,
-  given: Pick<Rebuild, "intent" | "seen" | "isBackground" | "waitUntil">
+  // Field by field: an object that begins with a spread is built by a slower way, in
+  // 3 kB of memory in the place of 200 bytes.
+  { intent, isBackground, seen, waitUntil }: Given
 ): Rebuild => ({
-  ...given,
   owner,
   key: first.key,
+  intent,
+  seen,
+  isBackground,
   within: first.within,
   result: Deferred.unsafeMake<Settled>(FiberId.none),
   waiters: [],
@@ -101,6 +107,7 @@ export const make = (
   span: undefined,
   beganAt: undefined,
   commitSentAt: undefined,
+  waitUntil,
   isVoided: false,
   hasEnded: false,
   waitsFor: []

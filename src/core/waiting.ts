@@ -5,8 +5,11 @@
  * overtake that reply, so tokens heard since the question was asked are kept.
  */
 import * as Effect from "effect/Effect"
+import * as FiberId from "effect/FiberId"
 import * as Random from "effect/Random"
+import * as Runtime from "effect/Runtime"
 import type { Push } from "../port/CacheBackend.js"
+import { surroundingsOf } from "./request.js"
 
 /** Pushes can be lost: a waiter looks again after this long, and up to half as long more. */
 const pollEvery = 200
@@ -41,22 +44,31 @@ export class Waiters {
     let listeners = this.listeners.get(key)
     if (listeners === undefined) this.listeners.set(key, (listeners = new Set()))
     listeners.add(listener)
-    const woken = (token: string): Effect.Effect<void> =>
-      Effect.async((resume) => {
-        if (heard.has(token)) return resume(Effect.void)
-        awaited = { token, wake: () => resume(Effect.void) }
-        return Effect.sync(() => {
-          awaited = undefined
+    // A race would be two fibers, and a wait for the end of the one that lost.
+    const untilEnded = (token: string, millis: number): Effect.Effect<void> =>
+      Effect.withFiberRuntime((fiber) =>
+        Effect.async((resume) => {
+          if (heard.has(token)) return resume(Effect.void)
+          const timer = Runtime.runFork(surroundingsOf(fiber))(Effect.sleep(millis))
+          const stop = (): void => {
+            if (awaited === own) awaited = undefined
+            timer.unsafeInterruptAsFork(FiberId.none)
+          }
+          const wake = (): void => {
+            stop()
+            resume(Effect.void)
+          }
+          const own = { token, wake }
+          awaited = own
+          timer.addObserver(wake)
+          return Effect.sync(stop)
         })
-      })
+      )
     return {
       reset: () => heard.clear(),
       untilEnded: (token, millis) =>
         Effect.flatMap(Random.next, (random) =>
-          Effect.raceFirst(
-            woken(token),
-            Effect.sleep(Math.max(0, Math.min(millis, pollEvery * (1 + random / 2))))
-          )
+          untilEnded(token, Math.max(0, Math.min(millis, pollEvery * (1 + random / 2))))
         ),
       close: () => {
         listeners.delete(listener)

@@ -16,6 +16,21 @@ import * as Runtime from "effect/Runtime"
  */
 export type Start<A, E> = (settle: (exit: Exit.Exit<A, E>) => void) => void
 
+/** The same, with something else made of what came. What that throws is a defect. */
+export const mapExit =
+  <A, E, B, F>(start: Start<A, E>, make: (exit: Exit.Exit<A, E>) => Exit.Exit<B, F>): Start<B, F> =>
+  (settle) => {
+    start((exit) => {
+      let made: Exit.Exit<B, F>
+      try {
+        made = make(exit)
+      } catch (defect) {
+        made = Exit.die(defect)
+      }
+      settle(made)
+    })
+  }
+
 /** To whoever does not know it, an effect like any other. */
 export class Unfibered<A, E> extends Effectable.Class<A, E> {
   constructor(readonly start: Start<A, E>) {
@@ -28,7 +43,7 @@ export class Unfibered<A, E> extends Effectable.Class<A, E> {
 
 /**
  * Runs an effect, in a fiber only if it needs one. Gives what stops it, if it can
- * be stopped.
+ * be stopped. It settles once, whatever the effect does.
  */
 export const run = <A, E>(
   effect: Effect.Effect<A, E>,
@@ -36,7 +51,7 @@ export const run = <A, E>(
   settle: (exit: Exit.Exit<A, E>) => void
 ): (() => void) | undefined => {
   if (effect instanceof Unfibered) {
-    start(effect, settle)
+    startOnce(effect, settle)
     return undefined
   }
   const fiber = Runtime.runFork(surroundings())(effect, { immediate: true })
@@ -44,10 +59,19 @@ export const run = <A, E>(
   return () => fiber.unsafeInterruptAsFork(FiberId.none)
 }
 
-const start = <A, E>(effect: Unfibered<A, E>, settle: (exit: Exit.Exit<A, E>) => void): void => {
+const startOnce = <A, E>(
+  effect: Unfibered<A, E>,
+  settle: (exit: Exit.Exit<A, E>) => void
+): void => {
+  let isSettled = false
+  const once = (exit: Exit.Exit<A, E>): void => {
+    if (isSettled) return
+    isSettled = true
+    settle(exit)
+  }
   try {
-    effect.start(settle)
+    effect.start(once)
   } catch (defect) {
-    settle(Exit.die(defect))
+    once(Exit.die(defect))
   }
 }

@@ -8,7 +8,7 @@ import type { Encoded } from "../policy/envelope.js"
 import type { BackendError, CacheBackend } from "../port/CacheBackend.js"
 import { slotOf } from "../policy/keys.js"
 import { now } from "../port/monotonic.js"
-import { Unfibered } from "../port/unfibered.js"
+import { mapExit, Unfibered } from "../port/unfibered.js"
 import {
   fault,
   isAnswered,
@@ -70,26 +70,22 @@ export const make = (
   const readTogether = (
     link: Link,
     wireKeys: ReadonlyArray<string>
-  ): Effect.Effect<ReadonlyArray<Encoded | undefined>, BackendError> =>
-    new Unfibered((settle) => {
-      const isAlone = wireKeys.length === 1
-      const name = isAlone ? "GET" : "MGET"
-      sending(
-        link.sender(),
-        "getMany",
-        name,
-        wireKeys,
-        asBytes
-      )((exit) => {
+  ): Effect.Effect<ReadonlyArray<Encoded | undefined>, BackendError> => {
+    const isAlone = wireKeys.length === 1
+    const name = isAlone ? "GET" : "MGET"
+    return new Unfibered((settle) => {
+      const asked = sending(link.sender(), "getMany", name, wireKeys, asBytes)
+      mapExit(asked, (exit): Exit.Exit<ReadonlyArray<Encoded | undefined>, BackendError> => {
         if (Exit.isSuccess(exit)) {
           const found = (isAlone ? [exit.value] : exit.value) as ReadonlyArray<Encoded | null>
-          return settle(Exit.succeed(found.map((it) => it ?? undefined)))
+          return Exit.succeed(found.map((it) => it ?? undefined))
         }
         // A stranger's list or hash at our key.
         const isMiss = isAlone && Option.exists(Cause.failureOption(exit.cause), isWrongType)
-        settle(isMiss ? Exit.succeed([undefined]) : Exit.failCause(exit.cause))
-      })
+        return isMiss ? Exit.succeed([undefined]) : Exit.failCause(exit.cause)
+      })(settle)
     })
+  }
 
   /** By connection, and on a cluster by slot: MGET takes keys of one alone. */
   const readApart = (wireKeys: ReadonlyArray<string>) => {
@@ -133,7 +129,7 @@ export const make = (
     const [first] = wireKeys
     return first !== undefined && keys.length === 1
       ? readTogether(client.linkOf(first), wireKeys)
-      : readApart(wireKeys)
+      : Effect.suspend(() => readApart(wireKeys))
   }
 
   const set: CacheBackend["set"] = (key, stored, keepFor) =>

@@ -198,6 +198,31 @@ describe("those who listen for one key", () => {
       expect(waiters.size).toBe(0)
     })
   )
+
+  it.effect("may wait again at once, and are told again", () =>
+    Effect.gen(function* () {
+      const waiters = new Waiters()
+      const listener = waiters.listen("k")
+      const waiting = yield* Effect.fork(
+        Effect.forEach(["first", "second"], (token) => listener.untilEnded(token, 60_000))
+      )
+      for (const token of ["first", "second"]) {
+        yield* settleDown
+        waiters.hear({ _tag: "Push", key: "k", token, reason: "ended" })
+      }
+      yield* waiting
+    })
+  )
+
+  it.effect("look again after a while without being told", () =>
+    Effect.gen(function* () {
+      const waiting = yield* Effect.fork(new Waiters().listen("k").untilEnded("token", 60_000))
+      yield* advance("199 millis")
+      expect(yield* Fiber.poll(waiting)).toEqual(Option.none())
+      yield* advance("101 millis")
+      yield* waiting
+    })
+  )
 })
 
 describe("a reader of an entry that could be refreshed early", () => {

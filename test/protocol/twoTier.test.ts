@@ -1,6 +1,8 @@
 /** ◆ L1 over L2: filled only by what nothing has overtaken, serving only while pushes are heard. */
 import { expect, it } from "@effect/vitest"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
 import { Cache } from "effect-larder"
 import { inEveryWorld } from "./everyWorld.js"
 import { heldLoad, load, makeRow, startProcess, startTwoTier } from "./world.js"
@@ -191,6 +193,32 @@ inEveryWorld("L1 over L2", ({ advance, settleDown, startServer }) => {
       yield* Effect.zipRight(read.reply, here.deliver)
       expect(yield* a).toBe(1)
       yield* here.release
+      expect(yield* lookup).toBe(2)
+    })
+  )
+
+  // The reply has come, and its value is being decoded, which takes its time. The
+  // push arrives meanwhile.
+  it.scoped("a read that a push overtakes while it is decoded does not fill it", () =>
+    Effect.gen(function* () {
+      const { here, row, there } = yield* start
+      const gate = yield* Deferred.make<void>()
+      const schema = Schema.transformOrFail(Schema.Number, Schema.Number, {
+        strict: true,
+        decode: (value) => Effect.as(Deferred.await(gate), value),
+        encode: (value) => Effect.succeed(value)
+      })
+      const lookup = here.run(Cache.getOrCreate("k", load(row), { schema }))
+      yield* there.run(Cache.set("k", 1))
+      yield* here.setPushes("hold")
+      const a = yield* Effect.fork(lookup)
+      yield* settleDown
+      row.value = 2
+      yield* there.run(Cache.invalidate("k"))
+      yield* settleDown
+      yield* here.deliver
+      yield* Deferred.succeed(gate, undefined)
+      expect(yield* a).toBe(1)
       expect(yield* lookup).toBe(2)
     })
   )

@@ -102,6 +102,24 @@ export const values: Group<Subject> = {
         })
     },
     {
+      name: "getMany can be run again, and what it gave before stays",
+      rule: inOrder,
+      run: (subject) =>
+        Effect.gen(function* () {
+          const { backend, key } = subject
+          const keys = [key("a"), key("b"), key("c")]
+          const look = Effect.map(backend.getMany(keys), (found) => ({
+            found,
+            then: found.map(contentOf)
+          }))
+          const before = yield* look
+          yield* fill(subject, keys)
+          const after = yield* look
+          yield* expectEqual("what is found then", after.then.includes(undefined), false)
+          yield* expectEqual("what was found before", before.found.map(contentOf), before.then)
+        })
+    },
+    {
       name: "getMany answers 256 keys at once",
       rule: inOrder,
       run: (subject) =>
