@@ -10,7 +10,7 @@ import { accessors, type Accessors } from "./core/accessors.js"
 import * as Core from "./core/cache.js"
 import type { LookupOptions } from "./core/request.js"
 import type { Service } from "./core/service.js"
-import { type CacheOptions, type LeaseOptions, settings } from "./core/settings.js"
+import { settings, type SharedCacheOptions } from "./core/settings.js"
 import type { CacheBackend } from "./port/CacheBackend.js"
 import { SharedCache } from "./SharedCache.js"
 
@@ -18,7 +18,7 @@ export type { CacheCodec } from "./core/codec.js"
 export type { CacheCounters } from "./core/counters.js"
 export type { CacheEvent } from "./core/events.js"
 export type { CacheHealth, CacheStats, EntryInfo } from "./core/service.js"
-export type { CacheOptions, LeaseOptions } from "./core/settings.js"
+export type { CacheOptions, LeaseOptions, SharedCacheOptions } from "./core/settings.js"
 
 /**
  * What a caller of `getOrCreate` may ask for; unset means the layer's default.
@@ -166,16 +166,25 @@ export class Cache extends Context.Tag("effect-larder/Cache")<Cache, Service>() 
   static readonly health: Accessors<Cache>["health"] = this.all.health
 
   /**
-   * A cache over a backend of your own. A wrong setting is a defect.
+   * A cache over a backend of your own. A wrong setting is a defect, and so is a codec
+   * over a backend that has no place for bytes.
    *
    * @since 0.1.0
    */
   static readonly fromBackend = (
     backend: CacheBackend,
-    options: CacheOptions & { readonly lease?: LeaseOptions | undefined } = {}
+    options: SharedCacheOptions = {}
   ): Layer.Layer<Cache | SharedCache> =>
     Layer.scopedContext(
-      Effect.suspend(() => Core.make({ backend }, settings(options, options))).pipe(
+      Effect.suspend(() => {
+        if (options.codec !== undefined && !backend.capabilities.bytes) {
+          throw new Error(
+            `effect-larder: a codec is given, but the backend ${backend.name} keeps text alone: ` +
+              "leave the codec out, or take a backend that keeps bytes"
+          )
+        }
+        return Core.make({ backend }, settings(options, options))
+      }).pipe(
         Effect.map((service) =>
           Context.make(Cache, service).pipe(Context.add(SharedCache, service))
         )

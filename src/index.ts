@@ -14,7 +14,8 @@ export {
   type CacheStats,
   type EntryInfo,
   type GetOrCreateOptions,
-  type LeaseOptions
+  type LeaseOptions,
+  type SharedCacheOptions
 } from "./Cache.js"
 export { CacheRecorder, type Load } from "./CacheRecorder.js"
 export * as CacheRegion from "./CacheRegion.js"

@@ -6,30 +6,21 @@
 import * as Cause from "effect/Cause"
 import * as Config from "effect/Config"
 import type { ConfigError } from "effect/ConfigError"
-import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
-import { Cache, type CacheCodec, type CacheOptions, type LeaseOptions } from "./Cache.js"
-import * as Core from "./core/cache.js"
+import { Cache, type SharedCacheOptions } from "./Cache.js"
 import { cacheEnvironment, redisUrl } from "./core/environment.js"
-import { settings } from "./core/settings.js"
 import * as NoopCache from "./NoopCache.js"
 import * as RedisBackend from "./redis/RedisBackend.js"
 import { disconnected, RedisClient } from "./redis/RedisClient.js"
-import { SharedCache } from "./SharedCache.js"
+import type { SharedCache } from "./SharedCache.js"
 
 /**
- * - `lease`: how long a process may hold the right to rebuild a key
- * - `codec`: makes bytes of what would be JSON; all processes must agree on it
- *
  * @since 0.1.0
  * @category models
  */
-export interface RedisCacheOptions extends CacheOptions {
-  readonly lease?: LeaseOptions | undefined
-  readonly codec?: CacheCodec | undefined
-}
+export interface RedisCacheOptions extends SharedCacheOptions {}
 
 /**
  * A cache in Redis, for all processes that use the same prefix.
@@ -43,13 +34,13 @@ export interface RedisCacheOptions extends CacheOptions {
 export const layer = (
   options: RedisCacheOptions = {}
 ): Layer.Layer<Cache | SharedCache, never, RedisClient> =>
-  Layer.scopedContext(
-    Effect.gen(function* () {
-      const { codec } = options
-      const backend = RedisBackend.make(yield* RedisClient, { asBytes: codec !== undefined })
-      const cache = yield* Core.make({ backend }, settings(options, options))
-      return Context.make(Cache, cache).pipe(Context.add(SharedCache, cache))
-    })
+  Layer.unwrapEffect(
+    Effect.map(RedisClient, (client) =>
+      Cache.fromBackend(
+        RedisBackend.make(client, { asBytes: options.codec !== undefined }),
+        options
+      )
+    )
   )
 
 /**

@@ -11,13 +11,13 @@ import * as Effect from "effect/Effect"
 import type { BackendError } from "../port/CacheBackend.js"
 import type { LeaseReply, LeaseRequest } from "../policy/lease.js"
 import { type Encoded, headerText } from "../policy/envelope.js"
-import { decode, isUsable } from "./codec.js"
+import { decode, decodeAtOnce, type Decoded, isUsable } from "./codec.js"
 import { fullKey, type L2, type Path, tick } from "./path.js"
 import type { Entry } from "./l1.js"
 import type { Rebuild } from "./rebuild.js"
 import { readingOf, type Request } from "./request.js"
 import { fromL2 } from "./entry.js"
-import { now } from "../port/monotonic.js"
+import { now, unsafeNow } from "../port/monotonic.js"
 import type { Listener } from "./waiting.js"
 
 /** Leave to run the creator. */
@@ -152,23 +152,26 @@ const take = (
   first: Request,
   sentAt: number,
   again: Effect.Effect<Acquired>
-): Effect.Effect<Acquired> =>
-  Effect.flatMap(
-    Effect.zip(Effect.interruptible(decode(stored, readingOf(l2.codec, first))), now),
-    ([decoded, time]) => {
-      if (isUsable(decoded)) {
-        const entry = fromL2(l2, decoded, time)
-        return Effect.succeed({ _tag: "Value", entry, upTo: sentAt } as const)
-      }
-      first.tally.decodeErrors++
-      // Rejected, and handed over again: what this process decodes is not what the
-      // server compares. Asking on would go on for ever.
-      const header = headerText(stored)
-      if (first.reject === header) return Effect.succeed(leaseless)
-      first.reject = header
-      return again
+): Effect.Effect<Acquired> => {
+  const use = (decoded: Decoded): Effect.Effect<Acquired> => {
+    if (isUsable(decoded)) {
+      const entry = fromL2(l2, decoded, unsafeNow(first.fiber))
+      return Effect.succeed({ _tag: "Value", entry, upTo: sentAt })
     }
-  )
+    first.tally.decodeErrors++
+    // Rejected, and handed over again: what this process decodes is not what the
+    // server compares. Asking on would go on for ever.
+    const header = headerText(stored)
+    if (first.reject === header) return Effect.succeed(leaseless)
+    first.reject = header
+    return again
+  }
+  const reading = readingOf(l2.codec, first)
+  const decoded = decodeAtOnce(stored, reading)
+  return decoded === undefined
+    ? Effect.flatMap(Effect.interruptible(decode(stored, reading)), use)
+    : use(decoded)
+}
 
 const sitThrough = (
   rebuild: Rebuild,

@@ -50,11 +50,23 @@ export interface Settings {
   readonly defer: Defer
 }
 
-export interface Extra {
+/**
+ * Settings of a cache that processes share.
+ *
+ * - `lease`: how long a process may hold the right to rebuild a key
+ * - `codec`: makes bytes of what would be JSON; all processes must agree on it
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface SharedCacheOptions extends CacheOptions {
   readonly lease?: LeaseOptions | undefined
+  readonly codec?: CacheCodec | undefined
+}
+
+export interface Extra extends Pick<SharedCacheOptions, "lease" | "codec"> {
   readonly strict?: boolean | undefined
   readonly onLoad?: OnLoad | undefined
-  readonly codec?: CacheCodec | undefined
   readonly defer?: Defer | undefined
 }
 

@@ -1,26 +1,30 @@
 /** Bytes of the user's own in the place of JSON, and who can read them. */
 import { describe, expect, it } from "@effect/vitest"
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
-import { Cache, CacheRegion, MemoryBackend } from "effect-larder"
-import * as Context from "effect/Context"
+import {
+  Cache,
+  type CacheBackend,
+  type CacheCodec,
+  CacheRegion,
+  MemoryBackend
+} from "effect-larder"
 import * as V8 from "node:v8"
-import * as Core from "../../src/core/cache.js"
-import type { CacheCodec } from "../../src/core/codec.js"
-import { settings } from "../../src/core/settings.js"
-import type { CacheBackend } from "../../src/port/CacheBackend.js"
 
 const structured: CacheCodec = { encode: V8.serialize, decode: V8.deserialize }
 
 /** A cache over the backend, as one process has it. */
 const process = (backend: CacheBackend, codec?: CacheCodec) =>
   Effect.map(
-    Core.make({ backend }, settings({}, { codec })),
-    (cache) =>
+    Layer.build(Cache.fromBackend(backend, { codec })),
+    (context) =>
       <A, E>(effect: Effect.Effect<A, E, Cache>) =>
-        Effect.provide(effect, Context.make(Cache, cache))
+        Effect.provide(effect, context)
   )
 
 const inTurn = <A, E>(
@@ -91,6 +95,17 @@ describe("a codec", () => {
         expect(yield* without(Cache.get("bytes"))).toEqual(Option.none())
         expect(yield* without(Cache.getOrCreate("bytes", Effect.succeed("new")))).toBe("new")
         expect(yield* without(Cache.counters)).toMatchObject({ decodeErrors: 2 })
+      })
+    )
+  )
+
+  it.live("over a backend that keeps text alone is a defect, which says so", () =>
+    inTurn((backend) =>
+      Effect.gen(function* () {
+        const textual = { ...backend, capabilities: { ...backend.capabilities, bytes: false } }
+        const exit = yield* Effect.exit(process(textual, structured))
+        const defect = Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined
+        expect(String(defect)).toContain("the backend memory keeps text alone")
       })
     )
   )

@@ -110,13 +110,13 @@ export const values: Group<Subject> = {
           const keys = [key("a"), key("b"), key("c")]
           const look = Effect.map(backend.getMany(keys), (found) => ({
             found,
-            then: found.map(contentOf)
+            contents: found.map(contentOf)
           }))
           const before = yield* look
           yield* fill(subject, keys)
           const after = yield* look
-          yield* expectEqual("what is found then", after.then.includes(undefined), false)
-          yield* expectEqual("what was found before", before.found.map(contentOf), before.then)
+          yield* expectEqual("what is found then", after.contents.includes(undefined), false)
+          yield* expectEqual("what was found before", before.found.map(contentOf), before.contents)
         })
     },
     {
