@@ -41,8 +41,10 @@ export interface Settled {
 interface Crew {
   /** Null once the creator has begun: nobody can take the lead any more. */
   readonly leader: Request | null
-  /** Those who could lead next, the latest first. Some may have left. */
+  /** Those who could lead next, the latest first. Some may have left: */
   readonly heirs: List.List<Request>
+  /** about so many. */
+  readonly gone: number
   readonly waiting: number
 }
 
@@ -120,6 +122,7 @@ const crewOf = (rebuild: Rebuild): STM.STM<TRef.TRef<Crew>> =>
     const alone = {
       leader: first,
       heirs: List.nil(),
+      gone: 0,
       waiting: isBackground ? 0 : 1
     }
     return STM.map(TRef.make<Crew>(alone), (made) => (rebuild.crew = made))
@@ -160,13 +163,14 @@ export const join = (rebuild: Rebuild, request: Request): void => {
   rebuild.arrived.push(request)
 }
 
-const admit = (rebuild: Rebuild, { heirs, leader, waiting }: Crew): Crew => {
+const admit = (rebuild: Rebuild, { gone, heirs, leader, waiting }: Crew): Crew => {
   const { arrived } = rebuild
   rebuild.arrived = []
   return {
     leader,
     heirs:
       leader === null ? heirs : arrived.reduce((rest, request) => List.cons(request, rest), heirs),
+    gone,
     waiting: waiting + arrived.length
   }
 }
@@ -181,9 +185,21 @@ export const leave = (rebuild: Rebuild, request: Request): STM.STM<boolean> =>
       const left = { ...admitted, waiting: admitted.waiting - 1 }
       // Within the transaction: after it, another could arrive before we say so.
       rebuild.isAbandoned = left.waiting === 0 && !rebuild.isBackground
-      return [rebuild.isAbandoned, admitted.leader === request ? handOver(left) : left]
+      return [rebuild.isAbandoned, admitted.leader === request ? handOver(left) : tidy(left)]
     })
   )
+
+/**
+ * Another process's lease can be waited for while thousands come, and give up: who
+ * has gone must not be kept till then. Never more of them than those who wait, and
+ * some; so it costs each who leaves a few steps.
+ */
+const tidy = (crew: Crew): Crew => {
+  const gone = crew.gone + 1
+  return gone <= crew.waiting + 8
+    ? { ...crew, gone }
+    : { ...crew, heirs: List.filter(crew.heirs, ({ hasLeft }) => !hasLeft), gone: 0 }
+}
 
 /** The lead goes to the latest who still waits. With nobody left it stays: nothing will begin. */
 const handOver = (crew: Crew): Crew => {

@@ -1,5 +1,4 @@
 /** The port of `port/CacheBackend.ts` over a Redis client. */
-import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
@@ -10,6 +9,7 @@ import { slotOf } from "../policy/keys.js"
 import { now } from "../port/monotonic.js"
 import { mapExit, Unfibered } from "../port/unfibered.js"
 import {
+  failsWith,
   fault,
   isAnswered,
   isScriptingRefused,
@@ -73,18 +73,19 @@ export const make = (
   ): Effect.Effect<ReadonlyArray<Encoded | undefined>, BackendError> => {
     const isAlone = wireKeys.length === 1
     const name = isAlone ? "GET" : "MGET"
-    return new Unfibered((settle) => {
-      const asked = sending(link.sender(), "getMany", name, wireKeys, asBytes)
-      mapExit(asked, (exit): Exit.Exit<ReadonlyArray<Encoded | undefined>, BackendError> => {
-        if (Exit.isSuccess(exit)) {
-          const found = (isAlone ? [exit.value] : exit.value) as ReadonlyArray<Encoded | null>
-          return Exit.succeed(found.map((it) => it ?? undefined))
+    return new Unfibered((settle) =>
+      mapExit(
+        sending(link.sender(), "getMany", name, wireKeys, asBytes),
+        (exit): Exit.Exit<ReadonlyArray<Encoded | undefined>, BackendError> => {
+          // A stranger's list or hash at our key.
+          if (isAlone && failsWith(exit, isWrongType)) return Exit.succeed([undefined])
+          return Exit.map(exit, (reply) => {
+            const found = (isAlone ? [reply] : reply) as ReadonlyArray<Encoded | null>
+            return found.map((it) => it ?? undefined)
+          })
         }
-        // A stranger's list or hash at our key.
-        const isMiss = isAlone && Option.exists(Cause.failureOption(exit.cause), isWrongType)
-        return isMiss ? Exit.succeed([undefined]) : Exit.failCause(exit.cause)
-      })(settle)
-    })
+      )(settle)
+    )
   }
 
   /** By connection, and on a cluster by slot: MGET takes keys of one alone. */

@@ -1,6 +1,8 @@
 /** The driver, loaded when a layer is built, and what its errors mean. */
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
 import type { Cluster, Redis } from "ioredis"
 import type { Socket } from "node:net"
 import { BackendError } from "../port/CacheBackend.js"
@@ -44,6 +46,11 @@ export const fault = (command: string, error: unknown): BackendError => {
 
 /** Nobody has answered in time. */
 export const timedOut = (command: string): BackendError => fault(command, new Error(timedOutText))
+
+export const failsWith = (
+  exit: Exit.Exit<unknown, BackendError>,
+  is: (error: BackendError) => boolean
+): boolean => Exit.isFailure(exit) && Option.exists(Cause.failureOption(exit.cause), is)
 
 export const isNoScript = (error: BackendError): boolean => textOf(error).startsWith("NOSCRIPT")
 

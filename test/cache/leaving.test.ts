@@ -7,7 +7,9 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as FiberRef from "effect/FiberRef"
+import * as List from "effect/List"
 import * as Option from "effect/Option"
+import * as TRef from "effect/TRef"
 import { Cache, MemoryBackend } from "effect-larder"
 import * as Core from "../../src/core/cache.js"
 import { settings } from "../../src/core/settings.js"
@@ -307,5 +309,33 @@ it.scoped("who came and left is not kept by a creator that takes its time", () =
     expect(path.rebuilds.get("k")?.waiters.length).toBe(31)
     yield* Effect.forEach(others.toReversed(), Fiber.interrupt)
     expect(path.rebuilds.get("k")?.waiters.length).toBe(1)
+  })
+)
+
+// Another process holds the lease for minutes, and callers give up after a second:
+// each of them would be kept, with all that its creator holds, until that lease ends.
+it.scoped("who came and left is not kept while a lease is waited for", () =>
+  Effect.gen(function* () {
+    const backend = yield* MemoryBackend.make()
+    yield* backend.lease("larder:k", { intent: "read", token: "another's", duration: 1e9 })
+    const path = yield* Core.makePath({ backend }, settings({ beta: 0 }))
+    const service = yield* Core.serve(path)
+    const lookup = (made: string) =>
+      Effect.provideService(Cache.getOrCreate("k", Effect.succeed(made)), Cache, service)
+    const first = yield* Effect.fork(lookup("first"))
+    yield* settleDown
+    const staying = yield* Effect.fork(lookup("staying"))
+    yield* settleDown
+    for (let nth = 0; nth < 300; nth++) {
+      const leaving = yield* Effect.fork(lookup("leaving"))
+      yield* settleDown
+      yield* Fiber.interrupt(leaving)
+    }
+    const crew = path.rebuilds.get("k")?.crew
+    const { heirs, waiting } = yield* TRef.get(crew as NonNullable<typeof crew>)
+    expect([waiting, List.size(heirs) <= 20]).toEqual([2, true])
+    yield* Fiber.interrupt(first)
+    yield* Effect.zipRight(backend.release("larder:k", "another's"), advance("400 millis"))
+    expect(yield* Fiber.join(staying)).toBe("staying")
   })
 )
