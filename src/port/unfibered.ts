@@ -12,7 +12,8 @@ import * as Runtime from "effect/Runtime"
 
 /**
  * Asks, and hands over what came of it, once. It minds nothing of the fiber that
- * runs it, and does not stop when that is interrupted.
+ * runs it, and does not stop when that is interrupted: so it sends one command, and
+ * none after it that one who has left would not have sent.
  */
 export type Start<A, E> = (settle: (exit: Exit.Exit<A, E>) => void) => void
 

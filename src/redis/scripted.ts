@@ -1,45 +1,30 @@
 /** The steps of the port, each a script. */
-import type * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
+import * as Effect from "effect/Effect"
 import type { BackendError } from "../port/CacheBackend.js"
 import type { Encoded } from "../policy/envelope.js"
 import type { LeaseReply, LeaseRequest } from "../policy/lease.js"
-import { mapExit, type Start, Unfibered } from "../port/unfibered.js"
-import {
-  type Argument,
-  failsWith,
-  holdTogether,
-  isNoScript,
-  type Sender,
-  sending
-} from "./driver.js"
+import { type Argument, holdTogether, isNoScript, type Sender, send } from "./driver.js"
 import * as Scripts from "./scripts.js"
 import { bytesOf, type Done, keepText, type Steps } from "./steps.js"
 import { channelOf, type Place } from "./wire.js"
 
-/** NOSCRIPT, a server that has been restarted or flushed, is answered with EVAL. */
-const run =
-  (
-    to: Sender | undefined,
-    { lua, name, sha }: Scripts.Script,
-    { ended, entry, lease }: Place,
-    args: ReadonlyArray<Argument>,
-    asBytes: boolean
-  ): Start<unknown, BackendError> =>
-  (settle) => {
-    const rest = [3, entry, lease, ended, ...args]
-    holdTogether(to)
-    sending(
-      to,
-      name,
-      "EVALSHA",
-      [sha, ...rest],
-      asBytes
-    )((exit) => {
-      if (!failsWith(exit, isNoScript)) return settle(exit)
-      sending(to, name, "EVAL", [lua, ...rest], asBytes)(settle)
-    })
-  }
+/**
+ * NOSCRIPT, a server that has been restarted or flushed, is answered with EVAL: by
+ * a fiber that is still there. ◆ One that has left has given its lease back already.
+ */
+const run = (
+  to: Sender | undefined,
+  { lua, name, sha }: Scripts.Script,
+  { ended, entry, lease }: Place,
+  args: ReadonlyArray<Argument>,
+  asBytes = false
+): Effect.Effect<unknown, BackendError> => {
+  const rest = [3, entry, lease, ended, ...args]
+  holdTogether(to)
+  return Effect.catchIf(send(to, name, "EVALSHA", [sha, ...rest], asBytes), isNoScript, () =>
+    send(to, name, "EVAL", [lua, ...rest], asBytes)
+  )
+}
 
 const text = (part: unknown): string => String(part)
 
@@ -71,15 +56,10 @@ export const scripted = (pushesItself: boolean, asBytes: boolean): Steps => {
     replyAsBytes = false
   ): Effect.Effect<Done<A>, BackendError> => {
     const channel = pushesItself ? channelOf(place.prefix) : ""
-    return new Unfibered(
-      mapExit(
-        run(to, script, place, [channel, ...args], replyAsBytes),
-        Exit.map((answer) => {
-          const [reply, push] = answer as readonly [unknown, unknown]
-          return { reply: decode(reply), push: text(push) }
-        })
-      )
-    )
+    return Effect.map(run(to, script, place, [channel, ...args], replyAsBytes), (answer) => {
+      const [reply, push] = answer as readonly [unknown, unknown]
+      return { reply: decode(reply), push: text(push) }
+    })
   }
   const asLease = (reply: unknown) => leaseReply(reply as ReadonlyArray<unknown>)
   const nothing = () => undefined

@@ -9,8 +9,10 @@ import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import { slotOf } from "../../src/policy/keys.js"
+import * as Scripts from "../../src/redis/scripts.js"
 import { startCache } from "../cache/world.js"
 import { describeWithServer } from "../servers/describeWithServer.js"
+import { startProxy } from "../servers/proxy.js"
 import { command, type Monitor, monitor, startCluster, startRedis } from "../servers/redis.js"
 import { started } from "./backends.js"
 
@@ -221,6 +223,32 @@ describeWithServer("what is sent", ["redis-server"], () => {
         for (const use of [Cache.set("f", 1), Cache.invalidate("f"), Cache.clear]) yield* run(use)
         expect((yield* run(Cache.counters)).backendErrors).toBe(0)
       })
+  )
+
+  // A asks for the lease by a script that the server has forgotten, and is interrupted
+  // before that is known. Asked again by EVAL, behind A's release, the lease would be
+  // granted to nobody: all others would wait until it has run out.
+  it.scopedLive("who has left asks no more when the server does not know the script", () =>
+    Effect.gen(function* () {
+      const here = yield* server
+      const proxy = yield* startProxy(here)
+      const run = yield* startProcess({ url: proxy.url })
+      yield* run(everyStep)
+      yield* command(here, "SCRIPT", "FLUSH")
+      yield* proxy.hold(([name]) => name === "evalsha")
+      const leaving = yield* Effect.fork(run(Cache.getOrCreate("left", Effect.succeed(1))))
+      const asked = yield* proxy.next()
+      yield* asked.execute
+      yield* Fiber.interruptFork(leaving)
+      const given = yield* proxy.next()
+      yield* given.execute
+      yield* proxy.release
+      yield* Fiber.await(leaving)
+      const sent = yield* proxy.commands
+      const again = sent.filter(([name, lua]) => name === "eval" && lua === Scripts.read.lua)
+      expect(again.filter((words) => words.some((word) => word.endsWith(":left")))).toEqual([])
+      expect(yield* run(Cache.getOrCreate("left", Effect.succeed(2)))).toBe(2)
+    })
   )
 
   // The first to come reads, asks for the lease and is told that it is held; the
