@@ -17,6 +17,8 @@ import { disconnected, RedisClient } from "./redis/RedisClient.js"
 import type { SharedCache } from "./SharedCache.js"
 
 /**
+ * As of any cache that processes share: with a `codec`, and the terms of a `lease`.
+ *
  * @since 0.1.0
  * @category models
  */

@@ -11,7 +11,7 @@ import * as Effect from "effect/Effect"
 import type { BackendError } from "../port/CacheBackend.js"
 import type { LeaseReply, LeaseRequest } from "../policy/lease.js"
 import { type Encoded, headerText } from "../policy/envelope.js"
-import { decode, decodeAtOnce, type Decoded, isUsable } from "./codec.js"
+import { decodeAtOnce, decodeBySchema, type Decoded, isUsable } from "./codec.js"
 import { fullKey, type L2, type Path, tick } from "./path.js"
 import type { Entry } from "./l1.js"
 import type { Rebuild } from "./rebuild.js"
@@ -169,7 +169,7 @@ const take = (
   const reading = readingOf(l2.codec, first)
   const decoded = decodeAtOnce(stored, reading)
   return decoded === undefined
-    ? Effect.flatMap(Effect.interruptible(decode(stored, reading)), use)
+    ? Effect.flatMap(Effect.interruptible(decodeBySchema(stored, reading)), use)
     : use(decoded)
 }
 

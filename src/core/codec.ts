@@ -132,8 +132,15 @@ export const decodeAtOnce = (
 export const decode = (stored: Envelope.Encoded, reading: Reading): Effect.Effect<Decoded> =>
   Effect.suspend(() => {
     const atOnce = decodeAtOnce(stored, reading)
-    if (atOnce !== undefined) return Effect.succeed(atOnce)
-    const { codec, region, schema } = reading
+    return atOnce === undefined ? decodeBySchema(stored, reading) : Effect.succeed(atOnce)
+  })
+
+/** For what `decodeAtOnce` leaves to a schema. */
+export const decodeBySchema = (
+  stored: Envelope.Encoded,
+  { codec, region, schema }: Reading
+): Effect.Effect<Decoded> =>
+  Effect.suspend(() => {
     const envelope = Envelope.decode(stored) as Envelope.Decoded
     const { header } = envelope
     const result = { schema, region, exit: undefined, header, stored }

@@ -79,7 +79,7 @@ export class Gather {
   /** What an entry has weighed lately, in bytes. */
   private weight = 128
   private isClosed = false
-  /** How many have been served in this turn of the event loop: they may ask again. */
+  /** How many came in crowds and were served in this turn of the event loop: they may ask again. */
   private served = 0
   private overtakes = 0
 
@@ -161,9 +161,7 @@ export class Gather {
    * the first of them all was to leave.
    */
   private isHalfOfACrowd(): boolean {
-    return (
-      this.served >= minCrowd && this.unsent.size === this.served >> 1 && this.inFlight.length === 0
-    )
+    return this.unsent.size === this.served >> 1 && this.inFlight.length === 0
   }
 
   private flush(): void {
@@ -200,13 +198,18 @@ export class Gather {
     last.at = batch.at
   }
 
-  private deliver(reads: ReadonlyArray<Read>, replies: ReadonlyArray<Encoded | undefined>): void {
+  /** For this turn alone: who asks later comes by itself. */
+  private expectAgain(count: number): void {
     if (this.served === 0) {
       setImmediate(() => {
         this.served = 0
       })
     }
-    this.served += reads.length
+    this.served += count
+  }
+
+  private deliver(reads: ReadonlyArray<Read>, replies: ReadonlyArray<Encoded | undefined>): void {
+    if (reads.length >= minCrowd) this.expectAgain(reads.length)
     for (let at = 0; at < reads.length; at++) {
       const read = reads[at] as Read
       const stored = replies[at]

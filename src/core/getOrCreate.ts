@@ -18,7 +18,7 @@ import * as Random from "effect/Random"
 import { headerText } from "../policy/envelope.js"
 import { servableStaleUntil } from "../policy/freshness.js"
 import { isEarlyRefreshDue, isEarlyRefreshPossible } from "../policy/xfetch.js"
-import { decode, decodeAtOnce, type Decoded, isUsable } from "./codec.js"
+import { decodeAtOnce, decodeBySchema, type Decoded, isUsable } from "./codec.js"
 import { fly, flyBehind, mayAskAtOnce } from "./flight.js"
 import type { Read, Reply } from "./gather.js"
 import type { Entry } from "./l1.js"
@@ -174,7 +174,7 @@ const afterRead = (path: Path, l2: L2, request: Request.Request, reply: Reply): 
       const reading = Request.readingOf(l2.codec, request)
       const decoded = alreadyDecoded(read, request) ?? decodeAtOnce(stored, reading)
       return decoded === undefined
-        ? Effect.flatMap(decode(stored, reading), (it) => take(path, l2, request, read, it))
+        ? Effect.flatMap(decodeBySchema(stored, reading), (it) => take(path, l2, request, read, it))
         : take(path, l2, request, read, decoded)
     }
   }
