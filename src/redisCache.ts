@@ -37,12 +37,7 @@ export const layer = (
   options: RedisCacheOptions = {}
 ): Layer.Layer<Cache | SharedCache, never, RedisClient> =>
   Layer.unwrapEffect(
-    Effect.map(RedisClient, (client) =>
-      Cache.fromBackend(
-        RedisBackend.make(client, { asBytes: options.codec !== undefined }),
-        options
-      )
-    )
+    Effect.map(RedisClient, (client) => Cache.fromBackend(RedisBackend.make(client), options))
   )
 
 /**

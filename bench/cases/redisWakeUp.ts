@@ -43,7 +43,7 @@ export const redisWakeUp = overRedis(
       yield* Effect.forEach(all, (process) => process.ask("warmUp", isQuick ? 400 : 2_000), {
         concurrency: "unbounded"
       })
-      const warmups = isQuick ? 40 : 150
+      const warmups = isQuick ? 40 : 500
       const rounds = Math.ceil((isQuick ? 200 : 1_000) / waiters)
       const trials = { ours: Array<Trial>(), byHand: Array<Trial>() }
       announce(title)

@@ -2,6 +2,7 @@
 import * as Effect from "effect/Effect"
 import { Cache } from "effect-larder"
 import type { Redis } from "ioredis"
+import { setTimeout } from "node:timers/promises"
 import { serve } from "../../test/servers/serve.js"
 import * as Clients from "../redisClients.js"
 import { type User, users } from "../users.js"
@@ -28,10 +29,15 @@ const user = users[0] as User
 // The same clock in all processes: CLOCK_MONOTONIC on Linux, the like elsewhere.
 const microseconds = (): number => Number(process.hrtime.bigint() / 1_000n)
 
-const arrivals = async (answers: () => ReadonlyArray<Promise<Result>>): Promise<Arrivals> => {
+const arrivals = async (
+  { creation }: Question,
+  answers: () => ReadonlyArray<Promise<Result>>
+): Promise<Arrivals> => {
   const before = process.cpuUsage()
   const results = await Promise.all(answers())
   const { system, user } = process.cpuUsage(before)
+  // To be told costs who asks what others need to wake up: so it is told later.
+  await setTimeout(creation / 5)
   return {
     made: results.find(({ role }) => role === "maker")?.at,
     woken: results.filter(({ role }) => role === "waiter").map(({ at }) => at),
@@ -95,7 +101,7 @@ const makeByHand = (settings: Settings) =>
   })
 
 const publish = async (commands: Redis, { creation, key }: Question): Promise<Result> => {
-  await new Promise((resolve) => setTimeout(resolve, creation))
+  await setTimeout(creation)
   await commands
     .pipeline()
     .set(key, JSON.stringify(user), "PX", Clients.ttl)
@@ -120,10 +126,11 @@ const make = Effect.gen(function* () {
       }
     },
     /** All clients ask for the key; one of all processes makes it. */
-    ours: (question: Question) => arrivals(() => callers.map((caller) => caller(question))),
+    ours: (question: Question) =>
+      arrivals(question, () => callers.map((caller) => caller(question))),
     /** All clients wait for the key, but for the one that makes it if that is to be here. */
     byHand: ({ isMaker, ...question }: Question & { readonly isMaker: boolean }) =>
-      arrivals(() =>
+      arrivals(question, () =>
         byHand.map((client, index) =>
           isMaker && index === 0 ? client.make(question) : client.wait(question)
         )

@@ -13,6 +13,7 @@ import type { LeaseReply, LeaseRequest } from "../policy/lease.js"
 import { type Encoded, headerText } from "../policy/envelope.js"
 import { decodeAtOnce, decodeBySchema, type Decoded, isUsable } from "./codec.js"
 import { fullKey, type L2, type Path, tick } from "./path.js"
+import type { Reader, Reply } from "./gather.js"
 import type { Entry } from "./l1.js"
 import type { Rebuild } from "./rebuild.js"
 import { readingOf, type Request } from "./request.js"
@@ -35,11 +36,22 @@ export type Acquired =
   | { readonly _tag: "Declined" }
 
 export const leaseless: Leave = { _tag: "Leaseless", isFaulted: false }
+/** After a fault nobody in the flight sends another command. */
+const faulted: Leave = { _tag: "Leaseless", isFaulted: true }
 
 /** What a waiter has lived through. */
 interface Patience {
   readonly awaited: string | undefined
   readonly hasSeenVanish: boolean
+}
+
+/** One who asks, from the first question to the answer. */
+interface Asking {
+  readonly path: Path
+  readonly l2: L2
+  readonly rebuild: Rebuild
+  readonly first: Request
+  readonly listener: Listener
 }
 
 /**
@@ -55,7 +67,7 @@ export const acquire = (
   Effect.suspend(() => {
     const listener = l2.waiters.listen(fullKey(path, rebuild.key))
     const patience: Patience = { awaited: undefined, hasSeenVanish: false }
-    return Effect.matchCauseEffect(attempt(path, l2, rebuild, first, listener, patience), {
+    return Effect.matchCauseEffect(attempt({ path, l2, rebuild, first, listener }, patience), {
       onFailure: (cause) => {
         listener.close()
         return Effect.failCause(cause)
@@ -67,25 +79,18 @@ export const acquire = (
     })
   })
 
-const attempt = (
-  path: Path,
-  l2: L2,
-  rebuild: Rebuild,
-  first: Request,
-  listener: Listener,
-  patience: Patience
-): Effect.Effect<Acquired> =>
+const attempt = (asking: Asking, patience: Patience): Effect.Effect<Acquired> =>
   Effect.suspend(() => {
+    const { first, l2, listener, path, rebuild } = asking
     // ◆ Asked before every command: the miss that led here may have been read
     // before the invalidation that is pending now was called.
     if (l2.pending.has(rebuild.key)) return Effect.succeed(leaseless)
     const token = l2.nextToken()
     const sentAt = tick(path)
     listener.reset()
-    const again = (next: Patience) => attempt(path, l2, rebuild, first, listener, next)
-    const request = l2.backend.lease(fullKey(path, rebuild.key), ask(path, rebuild, first, token))
+    const request = l2.backend.lease(fullKey(path, rebuild.key), ask(asking, token))
     return Effect.matchCauseEffect(Effect.interruptible(request), {
-      onFailure: (cause) => giveUp(path, l2, rebuild, first, token, cause),
+      onFailure: (cause) => giveUp(asking, token, cause),
       onSuccess: (reply) => {
         if (first.isUnread) l2.odds.saw(reply._tag === "Value")
         // Once a lookup, however often it asks.
@@ -94,9 +99,9 @@ const attempt = (
           case "Declined":
             return Effect.succeed(reply)
           case "Value":
-            return take(l2, reply.stored, first, sentAt, again(patience))
+            return take(asking, reply.stored, sentAt, attempt(asking, patience))
           case "Held":
-            return sitThrough(rebuild, first, listener, patience, reply, again)
+            return sitThrough(asking, patience, reply)
           case "Granted": {
             const { awaited } = patience
             if (awaited !== undefined && reply.ended !== awaited) {
@@ -110,7 +115,7 @@ const attempt = (
     })
   })
 
-const ask = (path: Path, rebuild: Rebuild, first: Request, token: string): LeaseRequest => {
+const ask = ({ first, path, rebuild }: Asking, token: string): LeaseRequest => {
   const duration = path.defaults.leaseDuration
   switch (rebuild.intent) {
     case "refresh":
@@ -128,10 +133,7 @@ const ask = (path: Path, rebuild: Rebuild, first: Request, token: string): Lease
  * nobody waits for a server that is silent; before going, for one who leaves.
  */
 const giveUp = (
-  path: Path,
-  l2: L2,
-  rebuild: Rebuild,
-  first: Request,
+  { first, l2, path, rebuild }: Asking,
   token: string,
   cause: Cause.Cause<BackendError>
 ): Effect.Effect<Acquired> => {
@@ -142,14 +144,13 @@ const giveUp = (
     .fault("lease", Cause.squash(cause))
     .pipe(
       Effect.zipRight(Effect.forkIn(Effect.interruptible(giveBack), path.scope)),
-      Effect.as({ _tag: "Leaseless", isFaulted: true } as const)
+      Effect.as(faulted)
     )
 }
 
 const take = (
-  l2: L2,
+  { first, l2 }: Asking,
   stored: Encoded,
-  first: Request,
   sentAt: number,
   again: Effect.Effect<Acquired>
 ): Effect.Effect<Acquired> => {
@@ -174,22 +175,52 @@ const take = (
 }
 
 const sitThrough = (
-  rebuild: Rebuild,
-  first: Request,
-  listener: Listener,
-  patience: Patience,
-  held: Extract<LeaseReply, { _tag: "Held" }>,
-  again: (patience: Patience) => Effect.Effect<Acquired>
+  asking: Asking,
+  { awaited, hasSeenVanish }: Patience,
+  held: Extract<LeaseReply, { _tag: "Held" }>
 ): Effect.Effect<Acquired> =>
   Effect.flatMap(now, (time) => {
-    const { awaited, hasSeenVanish } = patience
+    const { first, listener, rebuild } = asking
     if (awaited === undefined) first.tally.waits++
     const hasEnded = awaited !== undefined && awaited !== held.token
     const isAnnounced = hasEnded && held.ended === awaited
     if (hasEnded && (isAnnounced || hasSeenVanish)) return Effect.succeed(leaseless)
     if (time >= rebuild.waitUntil) return Effect.succeed(leaseless)
-    return Effect.zipRight(
-      Effect.interruptible(listener.untilEnded(held.token, rebuild.waitUntil - time)),
-      again({ awaited: held.token, hasSeenVanish: hasSeenVanish || hasEnded })
+    const again = attempt(asking, {
+      awaited: held.token,
+      hasSeenVanish: hasSeenVanish || hasEnded
+    })
+    let sentAt = 0
+    const look = (reader: Reader): boolean => {
+      sentAt = tick(asking.path)
+      return readStored(asking, reader)
+    }
+    return Effect.flatMap(
+      Effect.interruptible(listener.untilEnded(held.token, rebuild.waitUntil - time, look)),
+      (reply) => (reply === undefined ? again : takeReply(asking, reply, sentAt, again))
     )
   })
+
+/** What was said to be stored, by the cheapest way: who misses it asks for the lease. */
+const readStored = ({ first, l2, rebuild }: Asking, reader: Reader): boolean => {
+  // ◆ As before every command.
+  if (l2.pending.has(rebuild.key)) return false
+  l2.gather.read(rebuild.key, first.fiber, reader)
+  return true
+}
+
+const takeReply = (
+  asking: Asking,
+  reply: Reply,
+  sentAt: number,
+  again: Effect.Effect<Acquired>
+): Effect.Effect<Acquired> => {
+  switch (reply._tag) {
+    case "Closed":
+      return Effect.interrupt
+    case "Fault":
+      return Effect.as(asking.path.log.fault("read", reply.error), faulted)
+    case "Stored":
+      return reply.stored === undefined ? again : take(asking, reply.stored, sentAt, again)
+  }
+}

@@ -91,14 +91,14 @@ export interface Decoded {
   /** Undefined: nothing this reader can use. */
   readonly exit: Exit.Exit<any, any> | undefined
   /** Undefined: a stranger's value. */
-  readonly header: Envelope.Header | undefined
+  readonly header: Envelope.ReadHeader | undefined
   readonly stored: Envelope.Encoded
 }
 
 /** A value, or a cached failure, that this reader may have. */
 export interface Usable extends Decoded {
   readonly exit: Exit.Exit<any, any>
-  readonly header: Envelope.Header
+  readonly header: Envelope.ReadHeader
 }
 
 export const isUsable = (decoded: Decoded): decoded is Usable =>

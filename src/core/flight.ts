@@ -124,10 +124,9 @@ const open = (
   const { fiber, options, within } = request
   const wait = millis("wait", options.wait, path.defaults.maxHold)
   const patience = within === undefined ? wait : Math.min(wait, path.defaults.leaseDuration)
-  const rebuild = Rebuild.make(path, request, {
-    ...manner,
-    waitUntil: unsafeNow(fiber) + patience
-  })
+  const { intent, isBackground, seen } = manner
+  const waitUntil = unsafeNow(fiber) + patience
+  const rebuild = new Rebuild.Rebuild(path, request, { intent, isBackground, seen, waitUntil })
   if (found !== undefined) detach(path, found)
   path.rebuilds.set(request.key, rebuild)
   if (!manner.isBackground) Nesting.addEdge(within, rebuild)

@@ -1,6 +1,6 @@
 /**
  * Reads asked for in the same tick travel together; while others are out, those
- * of the same turn of the event loop. Half of a crowd that asks again does not
+ * of the same turn of the event loop. Part of a crowd that asks again does not
  * wait for the rest.
  *
  * A read is a record in a Map with a list of resumptions: no fiber, no
@@ -21,22 +21,34 @@ import { surroundingsOf } from "./request.js"
 const maxKeys = 256
 /** Fewer are not worth two commands. */
 const minCrowd = 4
+/** So many are served in less time than a server needs to wake up. */
+const smallCrowd = 32
 /** A reply should not be much larger than this: it is parsed in one go. */
 const maxBytes = 1_048_576
 
-export interface Read {
-  readonly key: string
-  /** Who asked first: if the command needs a fiber, it has its clock and its tracer. */
-  readonly fiber: Fiber.RuntimeFiber<any, any>
-  readonly resume: (reply: Reply) => void
+/** Who has asked for a key, and is handed the reply. */
+export interface Reader {
+  readonly take: (reply: Reply) => void
+}
+
+/** A class, for the reason given with `Request`. */
+export class Read {
   /** Of those who asked for the same key in the same batch. */
-  others: Array<(reply: Reply) => void> | undefined
+  others: Array<Reader> | undefined = undefined
   /** A write or push has overtaken it: what it brings must not fill L1. */
-  isVoided: boolean
+  isVoided = false
   /** How many writes and pushes this process knew of when the reply came. */
-  overtakes: number
+  overtakes = 0
   /** What it brought, once for each way of reading it: those who gathered share it. */
-  decoded: ReadonlyArray<Decoded> | undefined
+  decoded: ReadonlyArray<Decoded> | undefined = undefined
+
+  constructor(
+    readonly key: string,
+    /** Who asked first: if the command needs a fiber, it has its clock and its tracer. */
+    readonly fiber: Fiber.RuntimeFiber<any, any>,
+    readonly reader: Reader,
+    readonly odds: Odds | undefined
+  ) {}
 }
 
 /** Reads that travel in one command. */
@@ -88,30 +100,25 @@ export class Gather {
     private readonly fullKey: (key: string) => string,
     /** One failed command is one fault, however many reads travelled in it. */
     private readonly onFault: () => void,
-    private readonly odds: Odds,
     /** When to send what has been gathered. */
     private readonly defer: Defer
   ) {}
 
-  /** Hands over the reply of a read that is sent after this call; true: another asked before. */
-  read(key: string, fiber: Fiber.RuntimeFiber<any, any>, resume: (reply: Reply) => void): boolean {
+  /**
+   * Hands over the reply of a read that is sent after this call; true: another asked before.
+   *
+   * @param odds of a lookup that begins so: to be told whether that was worth while
+   */
+  read(key: string, fiber: Fiber.RuntimeFiber<any, any>, reader: Reader, odds?: Odds): boolean {
     const gathered = this.unsent.get(key)
     if (gathered !== undefined) {
       gathered.others ??= []
-      gathered.others.push(resume)
+      gathered.others.push(reader)
       return true
     }
     if (this.unsent.size === 0) this.defer(() => this.flush(), this.inFlight.length > 0)
-    this.unsent.set(key, {
-      key,
-      fiber,
-      resume,
-      others: undefined,
-      isVoided: false,
-      overtakes: 0,
-      decoded: undefined
-    })
-    if (this.isHalfOfACrowd()) this.flush()
+    this.unsent.set(key, new Read(key, fiber, reader, odds))
+    if (this.isPartOfACrowd()) this.flush()
     return false
   }
 
@@ -156,12 +163,14 @@ export class Gather {
 
   /**
    * A crowd that has been served and asks again. As one it would have the server
-   * idle while it is served, and be idle while the server works. So its first half
-   * is sent when it is complete, with the others still on their way; they leave when
-   * the first of them all was to leave.
+   * idle while it is served, and be idle while the server works. So a part of it is
+   * sent when it is complete, with the others still on their way; they leave when
+   * the first of them all was to leave. Two parts keep both at work; of a small
+   * crowd, which is served faster than a server wakes up, three.
    */
-  private isHalfOfACrowd(): boolean {
-    return this.unsent.size === this.served >> 1 && this.inFlight.length === 0
+  private isPartOfACrowd(): boolean {
+    const parts = this.served < smallCrowd ? 3 : 2
+    return this.unsent.size === Math.ceil(this.served / parts) && this.inFlight.length < parts - 1
   }
 
   private flush(): void {
@@ -214,7 +223,7 @@ export class Gather {
       const read = reads[at] as Read
       const stored = replies[at]
       read.overtakes = this.overtakes
-      this.odds.saw(stored !== undefined)
+      read.odds?.saw(stored !== undefined)
       if (stored !== undefined) this.weight += (stored.length - this.weight) / 16
       settle(read, { _tag: "Stored", read, stored })
     }
@@ -222,6 +231,6 @@ export class Gather {
 }
 
 const settle = (read: Read, reply: Reply): void => {
-  read.resume(reply)
-  if (read.others !== undefined) for (const resume of read.others) resume(reply)
+  read.reader.take(reply)
+  if (read.others !== undefined) for (const reader of read.others) reader.take(reply)
 }

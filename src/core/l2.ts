@@ -77,7 +77,6 @@ export const make = (
         () => {
           tally.backendErrors++
         },
-        odds,
         settings.defer
       ),
       odds,

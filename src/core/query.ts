@@ -69,7 +69,7 @@ const readL2 = (
   Effect.flatMap(
     Effect.withFiberRuntime<Reply>((fiber) =>
       Effect.async((resume) => {
-        l2.gather.read(key, fiber, (reply) => resume(Effect.succeed(reply)))
+        l2.gather.read(key, fiber, { take: (reply) => resume(Effect.succeed(reply)) }, l2.odds)
       })
     ),
     (reply) => {

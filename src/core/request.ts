@@ -37,71 +37,52 @@ export interface Region {
 /** The cache as a whole, where no region is meant. */
 export const whole: Region = { name: "", start: "", version: 0, error: undefined, errorTtl: 0 }
 
-/** Made once a caller on the way that is not a hit, and mutable along it. */
-export interface Request {
-  /** The user's key, with its region, without the prefix. */
-  readonly key: string
-  readonly region: Region
-  readonly tally: Tally
-  /** What it needs is in that fiber's context; its scope is its own. */
-  readonly create: Effect.Effect<any, any, Scope.Scope>
-  readonly options: LookupOptions<any>
-  /** Who asks: its surroundings are the creator's. To copy them here would double the cost of waiting. */
-  readonly fiber: Fiber.RuntimeFiber<any, any>
+/**
+ * Made once a caller on the way that is not a hit, and mutable along it.
+ *
+ * A class, as all that lives from a command to its reply: V8 watches which object
+ * literals survive, and makes those in the old space from the start. There they
+ * keep all that they refer to, until the next full collection.
+ */
+export class Request {
   readonly span: Tracer.AnySpan | undefined
   /** The flight whose creator asks, if one does. */
   readonly within: Rebuild | undefined
-  /** When it came, on the cache's own clock of events (`Path.tick`). */
-  readonly came: number
   /** What it found in L1: an entry that it cannot use, or nothing. */
-  saw: Entry | undefined
+  saw: Entry | undefined = undefined
   /** The fresh entry of a reader that refreshes in line: served if the refresh fails. */
-  current: Entry | undefined
+  current: Entry | undefined = undefined
   /** The header of a fresh value that could not be decoded, to be replaced. */
-  reject: string | undefined
+  reject: string | undefined = undefined
   /** While it waits for a rebuild: what wakes it, and where it stands among those who wait. */
-  wake: ((settled: Effect.Effect<Settled>) => void) | undefined
-  seat: number
+  wake: ((settled: Effect.Effect<Settled>) => void) | undefined = undefined
+  seat = -1
   /** It has been interrupted while it waited for a rebuild. */
-  hasLeft: boolean
-  isCounted: boolean
+  hasLeft = false
+  isCounted = false
   /** It asks for the lease without a read before. */
-  isUnread: boolean
-  isCoalesced: boolean
+  isUnread = false
+  isCoalesced = false
   /** A command failed in its flight: it sends no further one. */
-  isFaulted: boolean
-}
+  isFaulted = false
 
-export const make = (
-  fiber: Fiber.RuntimeFiber<any, any>,
-  region: Region,
-  tally: Tally,
-  key: string,
-  create: Effect.Effect<any, any, any>,
-  options: LookupOptions<any>,
-  came: number
-): Request => {
-  const within = fiber.getFiberRef(currentFlight)
-  return {
-    key,
-    region,
-    tally,
-    create,
-    options,
-    fiber,
-    span: fiber.currentSpan,
-    within: within?.hasEnded === false ? within : undefined,
-    came,
-    saw: undefined,
-    current: undefined,
-    reject: undefined,
-    wake: undefined,
-    seat: -1,
-    hasLeft: false,
-    isCounted: false,
-    isUnread: false,
-    isCoalesced: false,
-    isFaulted: false
+  constructor(
+    /** Who asks: its surroundings are the creator's. To copy them here would double the cost of waiting. */
+    readonly fiber: Fiber.RuntimeFiber<any, any>,
+    readonly region: Region,
+    readonly tally: Tally,
+    /** The user's key, with its region, without the prefix. */
+    readonly key: string,
+    /** What it needs is in that fiber's context; its scope is its own. */
+    readonly create: Effect.Effect<any, any, Scope.Scope>,
+    readonly options: LookupOptions<any>,
+    /** When it came, on the cache's own clock of events (`Path.tick`). */
+    readonly came: number
+  ) {
+    // As it is now: who reads goes on, and out of its span, while it is refreshed behind.
+    this.span = fiber.currentSpan
+    const within = fiber.getFiberRef(currentFlight)
+    this.within = within?.hasEnded === false ? within : undefined
   }
 }
 

@@ -9,21 +9,85 @@ import * as FiberId from "effect/FiberId"
 import * as Random from "effect/Random"
 import * as Runtime from "effect/Runtime"
 import type { Push } from "../port/CacheBackend.js"
+import type { Reader, Reply } from "./gather.js"
 import { surroundingsOf } from "./request.js"
 
 /** Pushes can be lost: a waiter looks again after this long, and up to half as long more. */
 const pollEvery = 200
 
-export interface Listener {
-  /** Forgets what has been heard: the question is asked anew. */
-  readonly reset: () => void
-  /** Returns when `token` has ended, at the latest after `millis` or a poll interval. */
-  readonly untilEnded: (token: string, millis: number) => Effect.Effect<void>
-  readonly close: () => void
+/** Reads the value, if it may be read now; false: it may not. */
+export type Look = (reader: Reader) => boolean
+
+interface Wait {
+  readonly token: string
+  readonly end: (push: Push) => void
 }
 
+/** One who waits, once at a time. */
+class Listener {
+  private readonly heard = new Set<string>()
+  private wait: Wait | undefined = undefined
+
+  constructor(private readonly onClose: (self: Listener) => void) {}
+
+  close(): void {
+    this.onClose(this)
+  }
+
+  /** Forgets what has been heard: the question is asked anew. */
+  reset(): void {
+    this.heard.clear()
+  }
+
+  hear(push: Push): void {
+    this.heard.add(push.token)
+    if (this.wait?.token === push.token) this.wait.end(push)
+  }
+
+  /**
+   * Returns when `token` has ended, at the latest after `millis` or a poll interval.
+   *
+   * If it is said to have stored a value, that is read at once, and what came of it is
+   * given: no fiber need wake up to ask for it.
+   */
+  untilEnded(token: string, millis: number, look: Look): Effect.Effect<Reply | undefined> {
+    // A race would be two fibers, and a wait for the end of the one that lost.
+    return Effect.withFiberRuntime((fiber) =>
+      Effect.async((resume) => {
+        if (this.heard.has(token)) return resume(Effect.succeed(undefined))
+        const timer = Runtime.runFork(surroundingsOf(fiber))(pause(millis))
+        let isOver = false
+        const wake = (reply?: Reply): void => {
+          if (isOver) return
+          isOver = true
+          this.wait = undefined
+          resume(Effect.succeed(reply))
+          // Those who have been woken, here or elsewhere in the process, go first.
+          setImmediate(() => timer.unsafeInterruptAsFork(FiberId.none))
+        }
+        this.wait = {
+          token,
+          end: ({ reason }) => {
+            this.wait = undefined
+            if (reason !== "stored" || !look({ take: wake })) wake()
+          }
+        }
+        timer.addObserver(() => wake())
+        return Effect.sync(wake)
+      })
+    )
+  }
+}
+
+const pause = (millis: number): Effect.Effect<void> =>
+  Effect.flatMap(Random.next, (random) =>
+    Effect.sleep(Math.max(0, Math.min(millis, pollEvery * (1 + random / 2))))
+  )
+
+export type { Listener }
+
 export class Waiters {
-  private readonly listeners = new Map<string, Set<(token: string) => void>>()
+  private readonly listeners = new Map<string, Set<Listener>>()
 
   /** How many listen; 0 when nothing is under way. */
   get size(): number {
@@ -31,51 +95,16 @@ export class Waiters {
   }
 
   hear(push: Push): void {
-    this.listeners.get(push.key)?.forEach((listener) => listener(push.token))
+    this.listeners.get(push.key)?.forEach((listener) => listener.hear(push))
   }
 
   listen(key: string): Listener {
-    const heard = new Set<string>()
-    let awaited: { readonly token: string; readonly wake: () => void } | undefined
-    const listener = (token: string) => {
-      heard.add(token)
-      if (awaited?.token === token) awaited.wake()
-    }
-    let listeners = this.listeners.get(key)
-    if (listeners === undefined) this.listeners.set(key, (listeners = new Set()))
-    listeners.add(listener)
-    // A race would be two fibers, and a wait for the end of the one that lost.
-    const untilEnded = (token: string, millis: number): Effect.Effect<void> =>
-      Effect.withFiberRuntime((fiber) =>
-        Effect.async((resume) => {
-          if (heard.has(token)) return resume(Effect.void)
-          const timer = Runtime.runFork(surroundingsOf(fiber))(Effect.sleep(millis))
-          const stop = (): void => {
-            if (awaited === own) awaited = undefined
-            timer.unsafeInterruptAsFork(FiberId.none)
-          }
-          const wake = (): void => {
-            stop()
-            resume(Effect.void)
-          }
-          const own = { token, wake }
-          awaited = own
-          timer.addObserver(wake)
-          return Effect.sync(stop)
-        })
-      )
-    return {
-      reset: () => heard.clear(),
-      untilEnded: (token, millis) =>
-        Effect.flatMap(Random.next, (random) =>
-          untilEnded(token, Math.max(0, Math.min(millis, pollEvery * (1 + random / 2))))
-        ),
-      close: () => {
-        listeners.delete(listener)
-        if (listeners.size === 0 && this.listeners.get(key) === listeners) {
-          this.listeners.delete(key)
-        }
-      }
-    }
+    const all = this.listeners.get(key) ?? new Set()
+    const listener = new Listener((self) => {
+      all.delete(self)
+      if (all.size === 0 && this.listeners.get(key) === all) this.listeners.delete(key)
+    })
+    this.listeners.set(key, all.add(listener))
+    return listener
   }
 }

@@ -9,9 +9,10 @@ import {
   format,
   type Header,
   headerLength,
+  offsets,
   readExpiresAt,
+  type ReadHeader,
   readHeader,
-  readStamp,
   readTagsLength,
   writeHeader
 } from "./header.js"
@@ -23,6 +24,7 @@ export {
   headerLength,
   type Kind,
   offsets,
+  type ReadHeader,
   timeDigits,
   writeHeader
 } from "./header.js"
@@ -49,38 +51,50 @@ export const encode = (header: Header, payload: Encoded): Encoded => {
 }
 
 /**
- * The header as it stands: the identity of an entry, since each write has a
- * stamp of its own. `undefined` for what is too short or of another format; the
- * fields are not checked, so that a broken entry can be named too.
+ * The header as it stands, a character a byte: the identity of an entry, since
+ * each write has a stamp of its own. `undefined` for what is too short or of
+ * another format; the fields are not checked, so that a broken entry can be
+ * named too.
  *
  * @since 0.1.0
  */
 export const headerText = (stored: Encoded): string | undefined => {
-  const text = textOf(stored)
+  if (stored.length < headerLength) return undefined
+  if (typeof stored !== "string") {
+    return isOurs(stored) ? toAscii.decode(stored.subarray(0, headerLength)) : undefined
+  }
   // V8's slice of a long text keeps all of it alive, and this one is kept with
   // the entry. Added to, it is copied; so the slice is of the copy.
-  return text === undefined ? undefined : ` ${text.slice(0, headerLength)}`.slice(1)
+  return stored.startsWith(format) ? ` ${stored.slice(0, headerLength)}`.slice(1) : undefined
 }
 
-// Of text, all of it: reading from a slice is slower than reading from the whole.
-const textOf = (stored: Encoded): string | undefined => {
+/** Its bytes, and perhaps more behind them. */
+const headerOf = (stored: Encoded): Uint8Array | undefined => {
   if (stored.length < headerLength) return undefined
-  const text =
-    typeof stored === "string" ? stored : toAscii.decode(stored.subarray(0, headerLength))
-  return text.startsWith(format) ? text : undefined
+  const bytes = typeof stored === "string" ? bytesOf(stored) : stored
+  return bytes !== undefined && isOurs(bytes) ? bytes : undefined
 }
+
+const isOurs = (bytes: Uint8Array): boolean =>
+  bytes[0] === magic[0] && bytes[1] === magic[1] && bytes[2] === magic[2]
 
 const toAscii = /* @__PURE__ */ new TextDecoder("latin1")
+const toBytes = /* @__PURE__ */ new TextEncoder()
+const magic = /* @__PURE__ */ toBytes.encode(format)
+
+const textHeader = /* @__PURE__ */ new Uint8Array(headerLength)
+
+/** Of a text's header, until the next one is asked for: a text that is not ASCII has none. */
+const bytesOf = (text: string): Uint8Array | undefined =>
+  toBytes.encodeInto(text, textHeader).read === headerLength ? textHeader : undefined
 
 /**
  * The stamp of an entry, unchecked; `undefined` where `headerText` is.
  *
  * @since 0.1.0
  */
-export const stampOf = (stored: Encoded): string | undefined => {
-  const text = textOf(stored)
-  return text === undefined ? undefined : readStamp(text)
-}
+export const stampOf = (stored: Encoded): string | undefined =>
+  headerText(stored)?.slice(offsets.stamp, offsets.tags - 1)
 
 /**
  * When an entry expires, in server milliseconds, `Infinity` for never;
@@ -90,8 +104,8 @@ export const stampOf = (stored: Encoded): string | undefined => {
  * @since 0.1.0
  */
 export const expiresAtOf = (stored: Encoded): number | undefined => {
-  const text = textOf(stored)
-  const time = text === undefined ? -1 : readExpiresAt(text)
+  const bytes = headerOf(stored)
+  const time = bytes === undefined ? -1 : readExpiresAt(bytes)
   return time < 0 ? undefined : time
 }
 
@@ -101,7 +115,7 @@ export const expiresAtOf = (stored: Encoded): number | undefined => {
  * @since 0.1.0
  */
 export interface Decoded {
-  readonly header: Header
+  readonly header: ReadHeader
   readonly payload: Encoded
 }
 
@@ -116,30 +130,37 @@ export interface Decoded {
  * @since 0.1.0
  */
 export const decode = (stored: Encoded): Decoded | undefined => {
-  const text = textOf(stored)
-  const header = text === undefined ? undefined : readHeader(text)
-  if (text === undefined || header === undefined) return undefined
-  const tags = readTagsLength(text)
+  const bytes = headerOf(stored)
+  const header = bytes && readHeader(bytes)
+  if (bytes === undefined || header === undefined) return undefined
+  const tags = readTagsLength(bytes)
   if (tags < 0 || stored.length < headerLength + tags) return undefined
   const payload = readPayload(stored, headerLength + tags, header.codec)
   return payload === undefined ? undefined : { header, payload }
 }
 
-const toBytes = /* @__PURE__ */ new TextEncoder()
+const readPayload = (stored: Encoded, from: number, codec: Codec): Encoded | undefined => {
+  if (typeof stored !== "string") {
+    return codec === "b" ? stored.subarray(from) : textOf(stored, from)
+  }
+  const text = stored.slice(from)
+  if (codec === "j") return text
+  // A driver that made text of bytes has put U+FFFD where they were no UTF-8:
+  // those bytes are lost, and handing the rest to the user's codec is a lie.
+  return text.includes("\ufffd") ? undefined : toBytes.encode(text)
+}
+
 const toText = /* @__PURE__ */ new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
 
-const readPayload = (stored: Encoded, from: number, codec: Codec): Encoded | undefined => {
-  if (typeof stored === "string") {
-    const text = stored.slice(from)
-    if (codec === "j") return text
-    // A driver that made text of bytes has put U+FFFD where they were no UTF-8:
-    // those bytes are lost, and handing the rest to the user's codec is a lie.
-    return text.includes("\ufffd") ? undefined : toBytes.encode(text)
+const textOf = (bytes: Uint8Array, from: number): string | undefined => {
+  const buffer = globalThis.Buffer
+  if (buffer !== undefined && bytes instanceof buffer) {
+    // Faster, but it puts U+FFFD where the bytes are no UTF-8.
+    const text = bytes.toString("utf8", from)
+    if (!text.includes("\ufffd")) return text
   }
-  const bytes = stored.subarray(from)
-  if (codec === "b") return bytes
   try {
-    return toText.decode(bytes)
+    return toText.decode(bytes.subarray(from))
   } catch {
     return undefined
   }

@@ -128,31 +128,30 @@ export const writeHeader = (header: Header): string =>
   `${field(Math.ceil(header.delta), countDigits)} ${field(Math.floor(header.version), countDigits)} ` +
   `${header.stamp} ${field(0, tagsDigits)} `
 
+/** What is read of a header: its stamp is only ever compared as it stands. */
+export type ReadHeader = Omit<Header, "stamp">
+
 /**
- * Reads the text of a header; `undefined` if any field is malformed. That it
- * begins with `format` and is long enough is taken as seen to.
+ * Reads a header from its bytes; `undefined` if any field is malformed. That they
+ * begin with `format` and are enough is taken as seen to.
  *
  * @since 0.1.0
  */
-export const readHeader = (text: string): Header | undefined => {
+export const readHeader = (bytes: Uint8Array): ReadHeader | undefined => {
   for (let index = 0; index < gaps.length; index++) {
-    if (text.charCodeAt(gaps[index]!) !== space) return undefined
+    if (bytes[gaps[index]!] !== space) return undefined
   }
-  const codec = text[at.codec]
-  const kind = text[at.kind]
-  if ((codec !== "j" && codec !== "b") || (kind !== "v" && kind !== "e" && kind !== "u")) {
-    return undefined
-  }
-  const createdAt = readTime(text, at.createdAt)
-  const expiresAt = readTime(text, at.expiresAt)
-  const staleUntil = readTime(text, at.staleUntil)
-  const errorUntil = readTime(text, at.errorUntil)
-  const delta = readDigits(text, at.delta, countDigits)
-  const version = readDigits(text, at.version, countDigits)
+  const codec = readCodec(bytes[at.codec]!)
+  const kind = readKind(bytes[at.kind]!)
+  if (codec === undefined || kind === undefined || !isStamp(bytes)) return undefined
+  const createdAt = readTime(bytes, at.createdAt)
+  const expiresAt = readTime(bytes, at.expiresAt)
+  const staleUntil = readTime(bytes, at.staleUntil)
+  const errorUntil = readTime(bytes, at.errorUntil)
+  const delta = readDigits(bytes, at.delta, countDigits)
+  const version = readDigits(bytes, at.version, countDigits)
   if (Math.min(createdAt, expiresAt, staleUntil, errorUntil, delta, version) < 0) return undefined
-  if (!isStamp(text)) return undefined
-  const stamp = text.slice(at.stamp, at.stamp + stampLength)
-  return { codec, kind, createdAt, expiresAt, staleUntil, errorUntil, delta, version, stamp }
+  return { codec, kind, createdAt, expiresAt, staleUntil, errorUntil, delta, version }
 }
 
 /**
@@ -160,14 +159,7 @@ export const readHeader = (text: string): Header | undefined => {
  *
  * @since 0.1.0
  */
-export const readExpiresAt = (text: string): number => readTime(text, at.expiresAt)
-
-/**
- * The stamp alone, unchecked.
- *
- * @since 0.1.0
- */
-export const readStamp = (text: string): string => text.slice(at.stamp, at.stamp + stampLength)
+export const readExpiresAt = (bytes: Uint8Array): number => readTime(bytes, at.expiresAt)
 
 /**
  * How many characters of tags stand between header and payload; -1 if
@@ -176,31 +168,37 @@ export const readStamp = (text: string): string => text.slice(at.stamp, at.stamp
  *
  * @since 0.1.0
  */
-export const readTagsLength = (text: string): number => readDigits(text, at.tags, tagsDigits)
+export const readTagsLength = (bytes: Uint8Array): number => readDigits(bytes, at.tags, tagsDigits)
 
-// Number(slice) would take blanks, signs and exponents for digits. At most nine
+const readCodec = (code: number): Codec | undefined =>
+  code === 106 ? "j" : code === 98 ? "b" : undefined
+
+const readKind = (code: number): Kind | undefined =>
+  code === 118 ? "v" : code === 101 ? "e" : code === 117 ? "u" : undefined
+
+// Number(text) would take blanks, signs and exponents for digits. At most nine
 // at a time, which V8 keeps a small integer all the way.
-const readDigits = (text: string, from: number, digits: number): number => {
+const readDigits = (bytes: Uint8Array, from: number, digits: number): number => {
   let number = 0
   for (let index = from; index < from + digits; index++) {
-    const digit = text.charCodeAt(index) - 48
+    const digit = bytes[index]! - 48
     if (digit < 0 || digit > 9) return -1
     number = (number * 10 + digit) | 0
   }
   return number
 }
 
-const readTime = (text: string, from: number): number => {
-  const high = readDigits(text, from, halfTime)
-  const low = readDigits(text, from + halfTime, halfTime)
+const readTime = (bytes: Uint8Array, from: number): number => {
+  const high = readDigits(bytes, from, halfTime)
+  const low = readDigits(bytes, from + halfTime, halfTime)
   if (high < 0 || low < 0) return -1
   const time = high * 10 ** halfTime + low
   return time === never ? Infinity : time
 }
 
-const isStamp = (text: string): boolean => {
+const isStamp = (bytes: Uint8Array): boolean => {
   for (let index = at.stamp; index < at.stamp + stampLength; index++) {
-    const code = text.charCodeAt(index)
+    const code = bytes[index]!
     if (!((code >= 48 && code <= 57) || (code >= 97 && code <= 122))) return false
   }
   return true

@@ -28,20 +28,12 @@ import { pushText } from "./subscriptions.js"
 import { transactional } from "./transactional.js"
 import { channelOf, fromWire, ownerOfLease, type Place, placeOf, toWire } from "./wire.js"
 
-export interface RedisBackendOptions {
-  /** Values are read as bytes: for a codec that is not text. */
-  readonly asBytes?: boolean | undefined
-}
-
 /** How many single-key commands of a pass are under way at a time. */
 const atATime = 64
 
-export const make = (
-  client: Service,
-  { asBytes = false }: RedisBackendOptions = {}
-): CacheBackend => {
-  const byScript = scripted(!client.isCluster, asBytes)
-  const byTransaction = transactional(client.limits.commandTimeout, asBytes)
+export const make = (client: Service): CacheBackend => {
+  const byScript = scripted(!client.isCluster)
+  const byTransaction = transactional(client.limits.commandTimeout)
 
   const publish = (link: Link, prefix: string, push: string) =>
     // Whoever misses it polls.
@@ -75,7 +67,7 @@ export const make = (
     const name = isAlone ? "GET" : "MGET"
     return new Unfibered((settle) =>
       mapExit(
-        sending(link.sender(), "getMany", name, wireKeys, asBytes),
+        sending(link.sender(), "getMany", name, wireKeys, true),
         (exit): Exit.Exit<ReadonlyArray<Encoded | undefined>, BackendError> => {
           // A stranger's list or hash at our key.
           if (isAlone && failsWith(exit, isWrongType)) return Exit.succeed([undefined])
@@ -197,7 +189,7 @@ export const make = (
 
   return {
     name: "redis",
-    capabilities: { pushes: true, scan: true, bytes: asBytes, shortestTtl: 1 },
+    capabilities: { pushes: true, scan: true, bytes: true, shortestTtl: 1 },
     serverTime: (monotonic) => main.clockOf("").at(monotonic),
     getMany,
     lease: (key, request) => step(key, (steps, link, place) => steps.lease(link, place, request)),

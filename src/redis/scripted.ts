@@ -46,7 +46,7 @@ const leaseReply = (reply: ReadonlyArray<unknown>): LeaseReply => {
 }
 
 /** @param pushesItself on a cluster a push from within a script may not be heard */
-export const scripted = (pushesItself: boolean, asBytes: boolean): Steps => {
+export const scripted = (pushesItself: boolean): Steps => {
   const step = <A>(
     to: Sender | undefined,
     script: Scripts.Script,
@@ -66,7 +66,7 @@ export const scripted = (pushesItself: boolean, asBytes: boolean): Steps => {
   return {
     lease: ({ sender }, place, request) => {
       const [script, ...args] = asked(request)
-      return step(sender(), script, place, args, asLease, asBytes)
+      return step(sender(), script, place, args, asLease, true)
     },
     renew: ({ sender }, place, token, duration) =>
       step(sender(), Scripts.renew, place, [token, Math.ceil(duration)], isOne),

@@ -61,7 +61,7 @@ interface Found {
   readonly isInTime: boolean
 }
 
-export const transactional = (commandTimeout: number, asBytes: boolean): Steps => {
+export const transactional = (commandTimeout: number): Steps => {
   const step = <A>(
     command: string,
     { nodeOf, turn }: Link,
@@ -75,7 +75,7 @@ export const transactional = (commandTimeout: number, asBytes: boolean): Steps =
         // ◆ WATCH, reads │ lost, connected again │ MULTI: nothing would guard the writes.
         const socket = socketOf(server)
         if (socket === undefined) return yield* fault(command, noConnection)
-        const found = yield* find(server, command, place, guard, asBytes)
+        const found = yield* find(server, command, place, guard)
         const { cell, push, reply } = transition(found)
         const writes = writesOf(place, found, cell)
         const calls: ReadonlyArray<Call> = [["MULTI"], ...writes, ["EXEC"]]
@@ -165,8 +165,7 @@ const find = (
   server: Sender | undefined,
   command: string,
   { ended, entry, lease }: Place,
-  guard: string,
-  asBytes: boolean
+  guard: string
 ): Effect.Effect<Found, BackendError> =>
   Effect.flatMap(
     sendTogether(
@@ -180,7 +179,7 @@ const find = (
         ["GET", ended],
         ["EXISTS", guard]
       ],
-      asBytes
+      true
     ),
     ([watched, time, found, held, last, isThere]) => {
       const failed = [watched, time, isThere].find((answer) => !answer || !isAnswered(answer))
@@ -207,7 +206,7 @@ const valueOf = (answer: Answer | undefined): unknown =>
 /** A stranger's type cannot be read, but stands there: it is removed, or replaced. */
 const entryOf = (answer: Answer | undefined): Lease.Cell["value"] => {
   const stored = answer !== undefined && !isAnswered(answer) ? "" : valueOf(answer)
-  return stored === null ? undefined : { stored: stored as string, keepUntil: Infinity }
+  return stored === null ? undefined : { stored: stored as Buffer, keepUntil: Infinity }
 }
 
 /** Runs out on the server: as long as it is there, it has not. */

@@ -38,7 +38,7 @@ describeWithServer("ioredis 6", ["redis-server"], () => {
 
   cacheBackendConformance(
     "the layer's own connections",
-    Effect.flatMap(server, ({ url }) => backendAt({ url }, { asBytes: true })),
+    Effect.flatMap(server, ({ url }) => backendAt({ url })),
     tests
   )
   cacheBackendConformance(

@@ -10,14 +10,9 @@ const server = await shared(startRedis())
 const mute = await shared(startRedis({ scripting: false }))
 
 cacheBackendConformance("Redis", backendAt({ url: server.url }), tests)
-cacheBackendConformance("Redis, as bytes", backendAt({ url: server.url }, { asBytes: true }), tests)
 cacheBackendConformance(
   "Redis, by several connections",
-  backendAt({ url: server.url, maxConnections: 5 }, { asBytes: true }),
+  backendAt({ url: server.url, maxConnections: 5 }),
   tests
 )
-cacheBackendConformance(
-  "Redis without scripting",
-  backendAt({ url: mute.url }, { asBytes: true }),
-  tests
-)
+cacheBackendConformance("Redis without scripting", backendAt({ url: mute.url }), tests)

@@ -20,7 +20,7 @@ describeWithServer("a Redis Cluster of three", ["redis-server"], () => {
 
   cacheBackendConformance(
     "the backend",
-    Effect.flatMap(cluster, (it) => backendAt(settings(it), { asBytes: true })),
+    Effect.flatMap(cluster, (it) => backendAt(settings(it))),
     tests
   )
 

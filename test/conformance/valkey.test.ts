@@ -15,7 +15,7 @@ describeWithServer("Valkey", ["valkey"], () => {
 
   cacheBackendConformance(
     "the backend",
-    Effect.flatMap(server, ({ url }) => backendAt({ url }, { asBytes: true })),
+    Effect.flatMap(server, ({ url }) => backendAt({ url })),
     tests
   )
 

@@ -4,7 +4,6 @@ import { MemoryBackend } from "effect-larder"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import { Gather, type Read } from "../../src/core/gather.js"
-import { Odds } from "../../src/core/odds.js"
 
 /** A gather over a server that answers when it is told to, and what has been sent to it. */
 const scene = Effect.gen(function* () {
@@ -29,12 +28,13 @@ const scene = Effect.gen(function* () {
     },
     (key) => key,
     () => undefined,
-    new Odds(),
     (flush, isBusy) => flushes.push({ flush, isBusy })
   )
   const read = (key: string, then: (read: Read) => void = () => undefined): void => {
-    gather.read(key, fiber, (reply) => {
-      if (reply._tag === "Stored") then(reply.read)
+    gather.read(key, fiber, {
+      take: (reply) => {
+        if (reply._tag === "Stored") then(reply.read)
+      }
     })
   }
   return {

@@ -185,12 +185,14 @@ describe("a refresh with a ttl of zero", () => {
 })
 
 describe("those who listen for one key", () => {
+  const unasked = () => false
+
   it.effect("are told alike, and one that closes leaves the others", () =>
     Effect.gen(function* () {
       const waiters = new Waiters()
       const [one, other] = [waiters.listen("k"), waiters.listen("k")]
       one.close()
-      const waiting = yield* Effect.fork(other.untilEnded("token", 60_000))
+      const waiting = yield* Effect.fork(other.untilEnded("token", 60_000, unasked))
       yield* settleDown
       waiters.hear({ _tag: "Push", key: "k", token: "token", reason: "ended" })
       yield* waiting
@@ -204,7 +206,7 @@ describe("those who listen for one key", () => {
       const waiters = new Waiters()
       const listener = waiters.listen("k")
       const waiting = yield* Effect.fork(
-        Effect.forEach(["first", "second"], (token) => listener.untilEnded(token, 60_000))
+        Effect.forEach(["first", "second"], (token) => listener.untilEnded(token, 60_000, unasked))
       )
       for (const token of ["first", "second"]) {
         yield* settleDown
@@ -216,7 +218,9 @@ describe("those who listen for one key", () => {
 
   it.effect("look again after a while without being told", () =>
     Effect.gen(function* () {
-      const waiting = yield* Effect.fork(new Waiters().listen("k").untilEnded("token", 60_000))
+      const waiting = yield* Effect.fork(
+        new Waiters().listen("k").untilEnded("token", 60_000, unasked)
+      )
       yield* advance("199 millis")
       expect(yield* Fiber.poll(waiting)).toEqual(Option.none())
       yield* advance("101 millis")

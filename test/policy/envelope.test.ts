@@ -87,9 +87,10 @@ describe("the stored form", () => {
           expect(typeof stored).toBe(typeof content)
           const expected =
             written.codec === "j" || typeof content !== "string" ? content : bytesOf(content)
-          expect(decode(stored)).toEqual({ header: written, payload: expected })
+          const { stamp, ...header } = written
+          expect(decode(stored)).toEqual({ header, payload: expected })
           expect(expiresAtOf(stored)).toBe(written.expiresAt)
-          expect(stampOf(stored)).toBe(written.stamp)
+          expect(stampOf(stored)).toBe(stamp)
           expect(headerText(stored)).toBe(writeHeader(written))
         }
       )
@@ -202,7 +203,8 @@ describe("what is no entry", () => {
           if (read === undefined || damaged.startsWith(text)) return
           // What was read is what stands there: nothing was guessed or repaired.
           const tags = Number(damaged.slice(offsets.tags, offsets.tags + 4))
-          expect(writeHeader(read.header).slice(0, offsets.tags)).toBe(
+          const stamp = stampOf(damaged) ?? ""
+          expect(writeHeader({ ...read.header, stamp }).slice(0, offsets.tags)).toBe(
             damaged.slice(0, offsets.tags)
           )
           const payload = damaged.slice(headerLength + tags)

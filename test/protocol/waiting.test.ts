@@ -2,29 +2,109 @@
 import { expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { Cache, CacheRegion } from "effect-larder"
 import { inEveryWorld } from "./everyWorld.js"
-import { heldLoad, load, makeRow, startProcess } from "./world.js"
+import { heldLoad, load, makeRow, type Row, startProcess } from "./world.js"
 
 const countOf = (names: ReadonlyArray<string>, name: string) =>
   names.filter((each) => each === name).length
 
 inEveryWorld("a waiter", ({ advance, settleDown, startServer }) => {
-  it.scoped("is woken by the push of the token it was told, without the clock", () =>
+  /** A creates, and B waits for it, until A's creator is let go on. */
+  const waiting = (
+    row: Row,
+    lookup: Effect.Effect<unknown, never, Cache> = Cache.getOrCreate("k", load(row))
+  ) =>
     Effect.gen(function* () {
-      const row = makeRow()
       const server = yield* startServer()
       const here = yield* startProcess(server)
       const there = yield* startProcess(server)
       const { begun, create, open } = yield* heldLoad(row)
       yield* Effect.fork(here.run(Cache.getOrCreate("k", create)))
       yield* begun
-      const b = yield* Effect.fork(there.run(Cache.getOrCreate("k", load(row))))
+      const b = yield* Effect.fork(there.run(lookup))
       yield* settleDown
+      return { here, there, b, open }
+    })
+
+  it.scoped("is woken by the push of the token it was told, without the clock", () =>
+    Effect.gen(function* () {
+      const row = makeRow()
+      const { b, open, there } = yield* waiting(row)
       yield* open
       expect(yield* b).toBe(1)
-      expect(countOf(yield* there.sent, "lease")).toBe(2)
+      // What was stored is read by the cheapest way: nobody need ask for the lease.
+      expect(yield* there.sent).toEqual(["getMany", "lease", "getMany"])
+    })
+  )
+
+  // A stores 1 and pushes. B hears it and reads; before the server answers, the key
+  // is invalidated. B must not wait for a push that has come already.
+  it.scoped("asks for the lease if what was stored is gone by then", () =>
+    Effect.gen(function* () {
+      const row = makeRow()
+      const { b, here, open, there } = yield* waiting(row)
+      yield* there.hold("getMany")
+      yield* open
+      const read = yield* there.next("getMany")
+      yield* here.run(Cache.invalidate("k"))
+      row.value = 2
+      yield* read.pass
+      expect(yield* b).toBe(2)
+      expect(row.reads).toBe(2)
+      expect(countOf(yield* there.sent, "commit")).toBe(1)
+    })
+  )
+
+  it.scoped("has what it reads replaced if that cannot be decoded", () =>
+    Effect.gen(function* () {
+      const row = makeRow()
+      const schema = Schema.Struct({ id: Schema.Number })
+      const { b, open, there } = yield* waiting(
+        row,
+        Cache.getOrCreate("k", Effect.succeed({ id: 7 }), { schema })
+      )
+      yield* open
+      expect(yield* b).toEqual({ id: 7 })
+      expect((yield* there.run(Cache.counters)).decodeErrors).toBeGreaterThanOrEqual(1)
+      expect(yield* there.run(Cache.get("k", schema))).toEqual(Option.some({ id: 7 }))
+    })
+  )
+
+  // The push came; the read it caused is never answered. Nobody sends another command.
+  it.scoped("runs without a lease if that read fails, and sends nothing more", () =>
+    Effect.gen(function* () {
+      const row = makeRow()
+      const { b, open, there } = yield* waiting(row)
+      yield* there.hold("getMany")
+      yield* open
+      const read = yield* there.next("getMany")
+      yield* read.lose
+      expect(yield* b).toBe(1)
+      expect(row.reads).toBe(2)
+      expect(yield* there.sent).toEqual(["getMany", "lease", "getMany"])
+      expect((yield* there.run(Cache.counters)).backendErrors).toBe(1)
+    })
+  )
+
+  // B waits; in its process an invalidation of the key remains unconfirmed. Then A,
+  // which was not told, stores what it has read before, and pushes.
+  it.scoped("reads nothing while an invalidation of its own process is pending", () =>
+    Effect.gen(function* () {
+      const row = makeRow()
+      const { b, open, there } = yield* waiting(row)
+      yield* there.hold("invalidate")
+      const invalidating = yield* Effect.fork(there.run(Cache.invalidate("k")))
+      const first = yield* there.next("invalidate")
+      yield* first.lose
+      yield* invalidating
+      row.value = 2
+      yield* open
+      expect(yield* b).toBe(2)
+      expect(yield* there.sent).not.toContain("commit")
+      expect(countOf(yield* there.sent, "getMany")).toBe(1)
     })
   )
 

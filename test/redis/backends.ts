@@ -29,15 +29,12 @@ export const started = <A, E>(make: Effect.Effect<A, E, Scope.Scope>): Effect.Ef
 }
 
 export const backendOf = (
-  client: Layer.Layer<RedisClient>,
-  options?: RedisBackend.RedisBackendOptions
+  client: Layer.Layer<RedisClient>
 ): Effect.Effect<CacheBackend, never, Scope.Scope> =>
   Effect.map(Layer.build(client), (context) =>
-    RedisBackend.make(context.unsafeMap.get(RedisClient.key), options)
+    RedisBackend.make(context.unsafeMap.get(RedisClient.key))
   )
 
 export const backendAt = (
-  settings: RedisClientOptions,
-  options?: RedisBackend.RedisBackendOptions
-): Effect.Effect<CacheBackend, never, Scope.Scope> =>
-  backendOf(RedisClient.layer(settings), options)
+  settings: RedisClientOptions
+): Effect.Effect<CacheBackend, never, Scope.Scope> => backendOf(RedisClient.layer(settings))

@@ -56,7 +56,7 @@ describeWithServer("a transaction", ["redis-server"], () => {
       const { url } = yield* server
       const runPromise = Runtime.runPromise(yield* Effect.runtime())
       const [ours, theirs] = [yield* linkTo(url), yield* linkTo(url)]
-      const steps = transactional(commandTimeout, false)
+      const steps = transactional(commandTimeout)
       const place = placeOf("larder:key")
       const request = { intent: "read", token: "token", duration: 60_000 } as const
       expect((yield* steps.lease(ours, place, request)).reply._tag).toBe("Granted")

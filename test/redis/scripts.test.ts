@@ -105,7 +105,8 @@ const commandsWith = ({ durations, expiries, lives, passes }: Times) => {
 /** A way to do the steps. */
 interface Way {
   readonly steps: (client: Service) => Steps
-  readonly asBytes: boolean
+  /** Are entries stored as bytes of a codec, or as JSON? */
+  readonly isBinary: boolean
   /** Are pushes sent in the step itself? Then there is nothing left to be sent. */
   readonly pushesItself: boolean
   /** Does `set` go by the deadline that it is given? */
@@ -116,29 +117,29 @@ interface Way {
 
 const ways: Readonly<Record<string, Way>> = {
   "by script": {
-    steps: () => scripted(false, false),
-    asBytes: false,
+    steps: () => scripted(false),
+    isBinary: false,
     pushesItself: false,
     knowsDeadline: true,
     sequences: 960
   },
-  "by script, which pushes itself, as bytes": {
-    steps: () => scripted(true, true),
-    asBytes: true,
+  "by script, which pushes itself, of bytes": {
+    steps: () => scripted(true),
+    isBinary: true,
     pushesItself: true,
     knowsDeadline: true,
     sequences: 960
   },
   "by transaction": {
-    steps: ({ limits }) => transactional(limits.commandTimeout, false),
-    asBytes: false,
+    steps: ({ limits }) => transactional(limits.commandTimeout),
+    isBinary: false,
     pushesItself: false,
     knowsDeadline: false,
     sequences: 480
   },
-  "by transaction, as bytes": {
-    steps: ({ limits }) => transactional(limits.commandTimeout, true),
-    asBytes: true,
+  "by transaction, of bytes": {
+    steps: ({ limits }) => transactional(limits.commandTimeout),
+    isBinary: true,
     pushesItself: false,
     knowsDeadline: false,
     sequences: 480
@@ -225,7 +226,7 @@ const perform = (stage: Stage, commands: ReadonlyArray<Command>) =>
       if ("at" in operation) {
         subject.cell = yield* intrude(stage, subject, operation.name, operation.at)
       } else {
-        const stored = makeEntry(now, operation, way.asBytes)
+        const stored = makeEntry(now, operation, way.isBinary)
         const [transition, doing] = both(stage, subject, now, operation, token, stored, last)
         const done = yield* doing
         const step = transition(Lease.settle(subject.cell, now), now)
@@ -257,10 +258,10 @@ const serverTime = (raw: Redis): Effect.Effect<number> =>
     return (seconds ?? NaN) * 1_000 + (micros ?? NaN) / 1_000
   })
 
-const makeEntry = (now: number, operation: Operation, asBytes: boolean): Envelope.Encoded =>
+const makeEntry = (now: number, operation: Operation, isBinary: boolean): Envelope.Encoded =>
   Envelope.encode(
     {
-      codec: asBytes ? "b" : "j",
+      codec: isBinary ? "b" : "j",
       kind: "v",
       createdAt: Math.floor(now),
       expiresAt: Math.floor(now) + ("expiresIn" in operation ? operation.expiresIn : 0),
@@ -270,7 +271,7 @@ const makeEntry = (now: number, operation: Operation, asBytes: boolean): Envelop
       version: 0,
       stamp: stampOf()
     },
-    asBytes ? Uint8Array.of(0, 255, 10, 13, 128) : '"é\u2028"'
+    isBinary ? Uint8Array.of(0, 255, 10, 13, 128) : '"é\u2028"'
   )
 
 /** Puts a stranger's value in the place of one of ours: as what the transitions must take it. */
