@@ -10,48 +10,24 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import type { BackendError } from "../port/CacheBackend.js"
 import type { LeaseReply, LeaseRequest } from "../policy/lease.js"
-import { type Encoded, headerText } from "../policy/envelope.js"
-import { decodeAtOnce, decodeBySchema, type Decoded, isUsable } from "./codec.js"
 import { fullKey, type L2, type Path, tick } from "./path.js"
-import type { Reader, Reply } from "./gather.js"
-import type { Entry } from "./l1.js"
 import type { Rebuild } from "./rebuild.js"
-import { readingOf, type Request } from "./request.js"
-import { fromL2 } from "./entry.js"
-import { now, unsafeNow } from "../port/monotonic.js"
-import type { Listener } from "./waiting.js"
-
-/** Leave to run the creator. */
-export type Leave =
-  /** With the lease: the commit may be sent with this token. */
-  | { readonly _tag: "Granted"; readonly token: string; readonly isFaulted: false }
-  /** Without: what it gives is shared in this process, and not stored in L2. */
-  | { readonly _tag: "Leaseless"; readonly isFaulted: boolean }
-
-export type Acquired =
-  /** Someone else has stored: here it is, for those who came before `upTo`. */
-  | { readonly _tag: "Value"; readonly entry: Entry; readonly upTo: number }
-  | Leave
-  /** A refresh that nobody needs any more. */
-  | { readonly _tag: "Declined" }
-
-export const leaseless: Leave = { _tag: "Leaseless", isFaulted: false }
-/** After a fault nobody in the flight sends another command. */
-const faulted: Leave = { _tag: "Leaseless", isFaulted: true }
+import type { Request } from "./request.js"
+import { now } from "../port/monotonic.js"
+import {
+  type Acquired,
+  type Asking,
+  faulted,
+  leaseless,
+  lookFor,
+  takeFound,
+  takeOffered
+} from "./offered.js"
 
 /** What a waiter has lived through. */
 interface Patience {
   readonly awaited: string | undefined
   readonly hasSeenVanish: boolean
-}
-
-/** One who asks, from the first question to the answer. */
-interface Asking {
-  readonly path: Path
-  readonly l2: L2
-  readonly rebuild: Rebuild
-  readonly first: Request
-  readonly listener: Listener
 }
 
 /**
@@ -99,7 +75,7 @@ const attempt = (asking: Asking, patience: Patience): Effect.Effect<Acquired> =>
           case "Declined":
             return Effect.succeed(reply)
           case "Value":
-            return take(asking, reply.stored, sentAt, attempt(asking, patience))
+            return takeOffered(asking, reply.stored, sentAt, attempt(asking, patience))
           case "Held":
             return sitThrough(asking, patience, reply)
           case "Granted": {
@@ -148,32 +124,6 @@ const giveUp = (
     )
 }
 
-const take = (
-  { first, l2 }: Asking,
-  stored: Encoded,
-  sentAt: number,
-  again: Effect.Effect<Acquired>
-): Effect.Effect<Acquired> => {
-  const use = (decoded: Decoded): Effect.Effect<Acquired> => {
-    if (isUsable(decoded)) {
-      const entry = fromL2(l2, decoded, unsafeNow(first.fiber))
-      return Effect.succeed({ _tag: "Value", entry, upTo: sentAt })
-    }
-    first.tally.decodeErrors++
-    // Rejected, and handed over again: what this process decodes is not what the
-    // server compares. Asking on would go on for ever.
-    const header = headerText(stored)
-    if (first.reject === header) return Effect.succeed(leaseless)
-    first.reject = header
-    return again
-  }
-  const reading = readingOf(l2.codec, first)
-  const decoded = decodeAtOnce(stored, reading)
-  return decoded === undefined
-    ? Effect.flatMap(Effect.interruptible(decodeBySchema(stored, reading)), use)
-    : use(decoded)
-}
-
 const sitThrough = (
   asking: Asking,
   { awaited, hasSeenVanish }: Patience,
@@ -190,37 +140,8 @@ const sitThrough = (
       awaited: held.token,
       hasSeenVanish: hasSeenVanish || hasEnded
     })
-    let sentAt = 0
-    const look = (reader: Reader): boolean => {
-      sentAt = tick(asking.path)
-      return readStored(asking, reader)
-    }
-    return Effect.flatMap(
-      Effect.interruptible(listener.untilEnded(held.token, rebuild.waitUntil - time, look)),
-      (reply) => (reply === undefined ? again : takeReply(asking, reply, sentAt, again))
+    const wait = listener.untilEnded(held.token, rebuild.waitUntil - time, lookFor(asking))
+    return Effect.flatMap(Effect.interruptible(wait), (found) =>
+      found === undefined ? again : takeFound(asking, found, again)
     )
   })
-
-/** What was said to be stored, by the cheapest way: who misses it asks for the lease. */
-const readStored = ({ first, l2, rebuild }: Asking, reader: Reader): boolean => {
-  // ◆ As before every command.
-  if (l2.pending.has(rebuild.key)) return false
-  l2.gather.read(rebuild.key, first.fiber, reader)
-  return true
-}
-
-const takeReply = (
-  asking: Asking,
-  reply: Reply,
-  sentAt: number,
-  again: Effect.Effect<Acquired>
-): Effect.Effect<Acquired> => {
-  switch (reply._tag) {
-    case "Closed":
-      return Effect.interrupt
-    case "Fault":
-      return Effect.as(asking.path.log.fault("read", reply.error), faulted)
-    case "Stored":
-      return reply.stored === undefined ? again : take(asking, reply.stored, sentAt, again)
-  }
-}

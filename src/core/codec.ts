@@ -21,6 +21,7 @@ export interface Refusal {
  *
  * Either may throw: what cannot be encoded is not stored, what cannot be decoded
  * is a miss. Its bytes come from a shared backend, so `decode` must not trust them.
+ * They are a view of all that came with them: keep a copy, not the view.
  *
  * @since 0.1.0
  * @category models

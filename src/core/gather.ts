@@ -3,7 +3,7 @@
  * of the same turn of the event loop. Part of a crowd that asks again does not
  * wait for the rest.
  *
- * A read is a record in a Map with a list of resumptions: no fiber, no
+ * A read is a record in a Map with a list of readers: no fiber, no
  * `Deferred`, no finalizer a caller. The reply settles it, so no caller owns it,
  * and an interrupted one simply never takes what it is handed.
  */
@@ -47,7 +47,8 @@ export class Read {
     /** Who asked first: if the command needs a fiber, it has its clock and its tracer. */
     readonly fiber: Fiber.RuntimeFiber<any, any>,
     readonly reader: Reader,
-    readonly odds: Odds | undefined
+    /** To be told whether a lookup did well to begin so; undefined: none has. */
+    public odds: Odds | undefined
   ) {}
 }
 
@@ -104,14 +105,11 @@ export class Gather {
     private readonly defer: Defer
   ) {}
 
-  /**
-   * Hands over the reply of a read that is sent after this call; true: another asked before.
-   *
-   * @param odds of a lookup that begins so: to be told whether that was worth while
-   */
+  /** Hands over the reply of a read that is sent after this call; true: another asked before. */
   read(key: string, fiber: Fiber.RuntimeFiber<any, any>, reader: Reader, odds?: Odds): boolean {
     const gathered = this.unsent.get(key)
     if (gathered !== undefined) {
+      gathered.odds ??= odds
       gathered.others ??= []
       gathered.others.push(reader)
       return true

@@ -25,7 +25,14 @@ import type { Read, Reader, Reply } from "./gather.js"
 import type { Entry } from "./l1.js"
 import { isNeverStored, isPending, type L2, type Path, tallyOf, tick } from "./path.js"
 import { readable } from "./readable.js"
-import * as Request from "./request.js"
+import {
+  count,
+  countCoalesced,
+  type LookupOptions,
+  readingOf,
+  type Region,
+  Request
+} from "./request.js"
 import { fromL2, identityOf } from "./entry.js"
 import { fillL1 } from "./store.js"
 import { unsafeNow } from "../port/monotonic.js"
@@ -36,10 +43,10 @@ type AnyExit = Effect.Effect<any, any>
 export const getOrCreate = (
   path: Path,
   fiber: Fiber.RuntimeFiber<any, any>,
-  region: Request.Region,
+  region: Region,
   key: string,
   create: Effect.Effect<any, any, any>,
-  options: Request.LookupOptions<any>
+  options: LookupOptions<any>
 ): AnyExit => {
   const entry = path.l1?.get(key)
   if (entry !== undefined && options.refresh !== true) {
@@ -53,7 +60,7 @@ export const getOrCreate = (
     }
   }
   const tally = tallyOf(path, region)
-  const request = new Request.Request(fiber, region, tally, key, create, options, tick(path))
+  const request = new Request(fiber, region, tally, key, create, options, tick(path))
   request.saw = entry
   if (entry !== undefined) return travel(path, request)
   if (options.refresh === true) return refresh(path, request)
@@ -61,7 +68,7 @@ export const getOrCreate = (
 }
 
 /** One round: from L1 to a value, or to a rebuild. */
-const travel = (path: Path, request: Request.Request): AnyExit =>
+const travel = (path: Path, request: Request): AnyExit =>
   Effect.suspend(() => {
     if (request.options.refresh === true) return refresh(path, request)
     const entry = (request.saw = path.l1?.get(request.key))
@@ -74,10 +81,10 @@ const travel = (path: Path, request: Request.Request): AnyExit =>
     return path.l2 === undefined ? rebuild(path, request, "read") : beyondL1(path, path.l2, request)
   })
 
-const beyondL1 = (path: Path, l2: L2, request: Request.Request): AnyExit => {
+const beyondL1 = (path: Path, l2: L2, request: Request): AnyExit => {
   request.isUnread = false
   if (l2.pending.has(request.key)) {
-    Request.count(request, "bypassed")
+    count(request, "bypassed")
     return rebuild(path, request, "leaseless")
   }
   if (request.isFaulted || isNeverStored(path, request.options)) {
@@ -90,16 +97,11 @@ const beyondL1 = (path: Path, l2: L2, request: Request.Request): AnyExit => {
   return request.isUnread ? fly(path, request, "read", "", travel) : readL2(path, l2, request)
 }
 
-const staleWindow = (path: Path, { options }: Request.Request): number =>
+const staleWindow = (path: Path, { options }: Request): number =>
   millis("staleWhileRevalidate", options.staleWhileRevalidate, path.defaults.staleWhileRevalidate)
 
 /** What an entry is good for, for this reader; undefined: nothing. */
-const serve = (
-  path: Path,
-  request: Request.Request,
-  entry: Entry,
-  now: number
-): AnyExit | undefined => {
+const serve = (path: Path, request: Request, entry: Entry, now: number): AnyExit | undefined => {
   const { options, region } = request
   if (!readable(entry, region, options.schema)) {
     request.tally.decodeErrors++
@@ -109,12 +111,12 @@ const serve = (
   if (options.background === false) return undefined
   const window = staleWindow(path, request)
   if (now >= servableStaleUntil(entry.expiresAt, entry.staleUntil, window)) return undefined
-  Request.count(request, "stale")
+  count(request, "stale")
   return Effect.zipRight(flyBehind(path, request, identityOf(entry)), entry.exit)
 }
 
-const serveFresh = (path: Path, request: Request.Request, entry: Entry, now: number): AnyExit => {
-  Request.count(request, "hits")
+const serveFresh = (path: Path, request: Request, entry: Entry, now: number): AnyExit => {
+  count(request, "hits")
   const beta = request.options.beta ?? path.defaults.beta
   const { createdAt, delta, expiresAt } = entry
   if (!isEarlyRefreshPossible(now, createdAt, expiresAt, delta, beta)) return entry.exit
@@ -125,7 +127,7 @@ const serveFresh = (path: Path, request: Request.Request, entry: Entry, now: num
 }
 
 /** The reader that fires has its value: it waits only where nothing may run behind. */
-const refreshEarly = (path: Path, request: Request.Request, entry: Entry): AnyExit => {
+const refreshEarly = (path: Path, request: Request, entry: Entry): AnyExit => {
   request.tally.earlyRefreshes++
   path.events.emit({ _tag: "earlyRefresh", key: request.key })
   if (request.options.background !== false) {
@@ -136,25 +138,25 @@ const refreshEarly = (path: Path, request: Request.Request, entry: Entry): AnyEx
 }
 
 /** Skips the reading. */
-const refresh = (path: Path, request: Request.Request): AnyExit => {
-  if (isPending(path, request.key)) Request.count(request, "bypassed")
+const refresh = (path: Path, request: Request): AnyExit => {
+  if (isPending(path, request.key)) count(request, "bypassed")
   return rebuild(path, request, isNeverStored(path, request.options) ? "leaseless" : "replace")
 }
 
 const rebuild = (
   path: Path,
-  request: Request.Request,
+  request: Request,
   intent: "read" | "replace" | "leaseless"
 ): AnyExit => {
-  Request.count(request, "misses")
+  count(request, "misses")
   return fly(path, request, intent, "", travel)
 }
 
-const readL2 = (path: Path, l2: L2, request: Request.Request): AnyExit =>
+const readL2 = (path: Path, l2: L2, request: Request): AnyExit =>
   Effect.async<any, any>((resume) => {
     const next = new AfterRead(path, l2, request, resume)
     const isCoalesced = l2.gather.read(request.key, request.fiber, next, l2.odds)
-    if (isCoalesced) Request.countCoalesced(request)
+    if (isCoalesced) countCoalesced(request)
   })
 
 /**
@@ -167,7 +169,7 @@ class AfterRead extends Effectable.Class<any, any> implements Reader {
   constructor(
     private readonly path: Path,
     private readonly l2: L2,
-    private readonly request: Request.Request,
+    private readonly request: Request,
     private readonly resume: (next: AnyExit) => void
   ) {
     super()
@@ -181,7 +183,7 @@ class AfterRead extends Effectable.Class<any, any> implements Reader {
   }
 }
 
-const afterRead = (path: Path, l2: L2, request: Request.Request, reply: Reply): AnyExit => {
+const afterRead = (path: Path, l2: L2, request: Request, reply: Reply): AnyExit => {
   switch (reply._tag) {
     case "Closed":
       return Effect.interrupt
@@ -194,7 +196,7 @@ const afterRead = (path: Path, l2: L2, request: Request.Request, reply: Reply): 
     case "Stored": {
       const { read, stored } = reply
       if (stored === undefined) return rebuild(path, request, "read")
-      const reading = Request.readingOf(l2.codec, request)
+      const reading = readingOf(l2.codec, request)
       const decoded = alreadyDecoded(read, request) ?? decodeAtOnce(stored, reading)
       return decoded === undefined
         ? Effect.flatMap(decodeBySchema(stored, reading), (it) => take(path, l2, request, read, it))
@@ -203,13 +205,7 @@ const afterRead = (path: Path, l2: L2, request: Request.Request, reply: Reply): 
   }
 }
 
-const take = (
-  path: Path,
-  l2: L2,
-  request: Request.Request,
-  read: Read,
-  decoded: Decoded
-): AnyExit => {
+const take = (path: Path, l2: L2, request: Request, read: Read, decoded: Decoded): AnyExit => {
   share(read, decoded)
   if (!isUsable(decoded)) {
     request.tally.decodeErrors++
@@ -226,7 +222,7 @@ const take = (
 }
 
 /** Those who gathered share what was decoded, if they read it alike. */
-const alreadyDecoded = (read: Read, { options, region }: Request.Request): Decoded | undefined =>
+const alreadyDecoded = (read: Read, { options, region }: Request): Decoded | undefined =>
   read.decoded?.find((it) => it.schema === options.schema && it.region === region)
 
 const share = (read: Read, decoded: Decoded): void => {

@@ -5,9 +5,10 @@
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import { type Acquired, acquire, type Leave, leaseless } from "./acquire.js"
+import { acquire } from "./acquire.js"
 import { countLoad, runCreator } from "./creator.js"
 import type { Created } from "./entry.js"
+import { type Acquired, type Leave, leaseless } from "./offered.js"
 import { fullKey, type Path } from "./path.js"
 import * as Rebuild from "./rebuild.js"
 import type { Request } from "./request.js"

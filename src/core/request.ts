@@ -40,9 +40,9 @@ export const whole: Region = { name: "", start: "", version: 0, error: undefined
 /**
  * Made once a caller on the way that is not a hit, and mutable along it.
  *
- * A class, as all that lives from a command to its reply: V8 watches which object
- * literals survive, and makes those in the old space from the start. There they
- * keep all that they refer to, until the next full collection.
+ * A class: V8 watches which object literals survive a command and its reply, and
+ * makes those in the old space from the start. There they keep all that they refer
+ * to, until the next full collection.
  */
 export class Request {
   readonly span: Tracer.AnySpan | undefined

@@ -5,18 +5,21 @@
  * overtake that reply, so tokens heard since the question was asked are kept.
  */
 import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
 import * as Random from "effect/Random"
 import * as Runtime from "effect/Runtime"
 import type { Push } from "../port/CacheBackend.js"
-import type { Reader, Reply } from "./gather.js"
 import { surroundingsOf } from "./request.js"
 
 /** Pushes can be lost: a waiter looks again after this long, and up to half as long more. */
 const pollEvery = 200
 
-/** Reads the value, if it may be read now; false: it may not. */
-export type Look = (reader: Reader) => boolean
+/** Looks for what has been stored, and hands over what it finds; false: it may not look now. */
+export type Look<A> = (
+  fiber: Fiber.RuntimeFiber<unknown, unknown>,
+  found: (it: A) => void
+) => boolean
 
 interface Wait {
   readonly token: string
@@ -24,7 +27,7 @@ interface Wait {
 }
 
 /** One who waits, once at a time. */
-class Listener {
+export class Listener {
   private readonly heard = new Set<string>()
   private wait: Wait | undefined = undefined
 
@@ -47,33 +50,36 @@ class Listener {
   /**
    * Returns when `token` has ended, at the latest after `millis` or a poll interval.
    *
-   * If it is said to have stored a value, that is read at once, and what came of it is
-   * given: no fiber need wake up to ask for it.
+   * If it is said to have stored a value, a look at that is taken at once, and what it
+   * found is given: no fiber need wake up for it. While it lasts no clock ends the wait.
    */
-  untilEnded(token: string, millis: number, look: Look): Effect.Effect<Reply | undefined> {
+  untilEnded<A>(token: string, millis: number, look: Look<A>): Effect.Effect<A | undefined> {
     // A race would be two fibers, and a wait for the end of the one that lost.
     return Effect.withFiberRuntime((fiber) =>
       Effect.async((resume) => {
         if (this.heard.has(token)) return resume(Effect.succeed(undefined))
         const timer = Runtime.runFork(surroundingsOf(fiber))(pause(millis))
-        let isOver = false
-        const wake = (reply?: Reply): void => {
-          if (isOver) return
-          isOver = true
-          this.wait = undefined
-          resume(Effect.succeed(reply))
-          // Those who have been woken, here or elsewhere in the process, go first.
-          setImmediate(() => timer.unsafeInterruptAsFork(FiberId.none))
-        }
-        this.wait = {
+        const stop = (): void => timer.unsafeInterruptAsFork(FiberId.none)
+        const wait: Wait = {
           token,
           end: ({ reason }) => {
             this.wait = undefined
-            if (reason !== "stored" || !look({ take: wake })) wake()
+            const isLooking = reason === "stored" && look(fiber, (it) => resume(Effect.succeed(it)))
+            if (!isLooking) resume(Effect.succeed(undefined))
+            // All who are woken now, in this process, go first.
+            setImmediate(stop)
           }
         }
-        timer.addObserver(() => wake())
-        return Effect.sync(wake)
+        this.wait = wait
+        timer.addObserver(() => {
+          if (this.wait !== wait) return
+          this.wait = undefined
+          resume(Effect.succeed(undefined))
+        })
+        return Effect.sync(() => {
+          if (this.wait === wait) this.wait = undefined
+          stop()
+        })
       })
     )
   }
@@ -83,8 +89,6 @@ const pause = (millis: number): Effect.Effect<void> =>
   Effect.flatMap(Random.next, (random) =>
     Effect.sleep(Math.max(0, Math.min(millis, pollEvery * (1 + random / 2))))
   )
-
-export type { Listener }
 
 export class Waiters {
   private readonly listeners = new Map<string, Set<Listener>>()

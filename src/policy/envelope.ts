@@ -9,7 +9,6 @@ import {
   format,
   type Header,
   headerLength,
-  offsets,
   readExpiresAt,
   type ReadHeader,
   readHeader,
@@ -30,7 +29,8 @@ export {
 } from "./header.js"
 
 /**
- * What a backend holds of an entry: text, or bytes where the codec needs them.
+ * What a backend holds of an entry: text or bytes, as it pleases; bytes where the
+ * codec needs them.
  *
  * @since 0.1.0
  */
@@ -53,48 +53,41 @@ export const encode = (header: Header, payload: Encoded): Encoded => {
 /**
  * The header as it stands, a character a byte: the identity of an entry, since
  * each write has a stamp of its own. `undefined` for what is too short or of
- * another format; the fields are not checked, so that a broken entry can be
- * named too.
+ * another format, or not ASCII; the fields are not checked, so that a broken
+ * entry can be named too.
  *
  * @since 0.1.0
  */
 export const headerText = (stored: Encoded): string | undefined => {
-  if (stored.length < headerLength) return undefined
-  if (typeof stored !== "string") {
-    return isOurs(stored) ? toAscii.decode(stored.subarray(0, headerLength)) : undefined
-  }
-  // V8's slice of a long text keeps all of it alive, and this one is kept with
-  // the entry. Added to, it is copied; so the slice is of the copy.
-  return stored.startsWith(format) ? ` ${stored.slice(0, headerLength)}`.slice(1) : undefined
+  const header = headerOf(stored)
+  return header !== undefined && isAscii(header)
+    ? toText.decode(header.subarray(0, headerLength))
+    : undefined
 }
 
 /** Its bytes, and perhaps more behind them. */
 const headerOf = (stored: Encoded): Uint8Array | undefined => {
   if (stored.length < headerLength) return undefined
-  const bytes = typeof stored === "string" ? bytesOf(stored) : stored
-  return bytes !== undefined && isOurs(bytes) ? bytes : undefined
+  const bytes = typeof stored === "string" ? headerOfText(stored) : stored
+  return bytes[0] === magic[0] && bytes[1] === magic[1] && bytes[2] === magic[2] ? bytes : undefined
 }
 
-const isOurs = (bytes: Uint8Array): boolean =>
-  bytes[0] === magic[0] && bytes[1] === magic[1] && bytes[2] === magic[2]
-
-const toAscii = /* @__PURE__ */ new TextDecoder("latin1")
 const toBytes = /* @__PURE__ */ new TextEncoder()
+const toText = /* @__PURE__ */ new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
+
 const magic = /* @__PURE__ */ toBytes.encode(format)
+const scratch = /* @__PURE__ */ new Uint8Array(headerLength)
 
-const textHeader = /* @__PURE__ */ new Uint8Array(headerLength)
+/** Until it is called again. */
+const headerOfText = (text: string): Uint8Array => {
+  toBytes.encodeInto(text, scratch.fill(0))
+  return scratch
+}
 
-/** Of a text's header, until the next one is asked for: a text that is not ASCII has none. */
-const bytesOf = (text: string): Uint8Array | undefined =>
-  toBytes.encodeInto(text, textHeader).read === headerLength ? textHeader : undefined
-
-/**
- * The stamp of an entry, unchecked; `undefined` where `headerText` is.
- *
- * @since 0.1.0
- */
-export const stampOf = (stored: Encoded): string | undefined =>
-  headerText(stored)?.slice(offsets.stamp, offsets.tags - 1)
+const isAscii = (header: Uint8Array): boolean => {
+  for (let at = 0; at < headerLength; at++) if (header[at]! > 127) return false
+  return true
+}
 
 /**
  * When an entry expires, in server milliseconds, `Infinity` for never;
@@ -104,8 +97,8 @@ export const stampOf = (stored: Encoded): string | undefined =>
  * @since 0.1.0
  */
 export const expiresAtOf = (stored: Encoded): number | undefined => {
-  const bytes = headerOf(stored)
-  const time = bytes === undefined ? -1 : readExpiresAt(bytes)
+  const header = headerOf(stored)
+  const time = header !== undefined && isAscii(header) ? readExpiresAt(header) : -1
   return time < 0 ? undefined : time
 }
 
@@ -149,8 +142,6 @@ const readPayload = (stored: Encoded, from: number, codec: Codec): Encoded | und
   // those bytes are lost, and handing the rest to the user's codec is a lie.
   return text.includes("\ufffd") ? undefined : toBytes.encode(text)
 }
-
-const toText = /* @__PURE__ */ new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
 
 const textOf = (bytes: Uint8Array, from: number): string | undefined => {
   const buffer = globalThis.Buffer

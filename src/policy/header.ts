@@ -128,7 +128,11 @@ export const writeHeader = (header: Header): string =>
   `${field(Math.ceil(header.delta), countDigits)} ${field(Math.floor(header.version), countDigits)} ` +
   `${header.stamp} ${field(0, tagsDigits)} `
 
-/** What is read of a header: its stamp is only ever compared as it stands. */
+/**
+ * What is read of a header: its stamp is only ever compared as it stands.
+ *
+ * @since 0.1.0
+ */
 export type ReadHeader = Omit<Header, "stamp">
 
 /**
@@ -170,14 +174,15 @@ export const readExpiresAt = (bytes: Uint8Array): number => readTime(bytes, at.e
  */
 export const readTagsLength = (bytes: Uint8Array): number => readDigits(bytes, at.tags, tagsDigits)
 
+const letter = { b: 98, e: 101, j: 106, u: 117, v: 118 } as const
+
 const readCodec = (code: number): Codec | undefined =>
-  code === 106 ? "j" : code === 98 ? "b" : undefined
+  code === letter.j ? "j" : code === letter.b ? "b" : undefined
 
 const readKind = (code: number): Kind | undefined =>
-  code === 118 ? "v" : code === 101 ? "e" : code === 117 ? "u" : undefined
+  code === letter.v ? "v" : code === letter.e ? "e" : code === letter.u ? "u" : undefined
 
-// Number(text) would take blanks, signs and exponents for digits. At most nine
-// at a time, which V8 keeps a small integer all the way.
+// At most nine at a time, which V8 keeps a small integer all the way.
 const readDigits = (bytes: Uint8Array, from: number, digits: number): number => {
   let number = 0
   for (let index = from; index < from + digits; index++) {

@@ -67,7 +67,7 @@ export const make = (client: Service): CacheBackend => {
     const name = isAlone ? "GET" : "MGET"
     return new Unfibered((settle) =>
       mapExit(
-        sending(link.sender(), "getMany", name, wireKeys, true),
+        sending(link.sender(), "getMany", name, wireKeys, "bytes"),
         (exit): Exit.Exit<ReadonlyArray<Encoded | undefined>, BackendError> => {
           // A stranger's list or hash at our key.
           if (isAlone && failsWith(exit, isWrongType)) return Exit.succeed([undefined])

@@ -28,6 +28,9 @@ export const load: Effect.Effect<Driver> = Effect.orDieWith(
 
 export type Argument = string | number | Buffer
 
+/** What the driver makes of the strings in a reply. */
+export type ReplyAs = "text" | "bytes"
+
 /** What the driver says when its `commandTimeout` has passed. */
 const timedOutText = "Command timed out"
 
@@ -110,8 +113,8 @@ export const send = (
   command: string,
   name: string,
   args: ReadonlyArray<Argument>,
-  asBytes = false
-): Effect.Effect<unknown, BackendError> => new Unfibered(sending(to, command, name, args, asBytes))
+  replyAs: ReplyAs = "text"
+): Effect.Effect<unknown, BackendError> => new Unfibered(sending(to, command, name, args, replyAs))
 
 /** The same, without an effect around it. */
 export const sending =
@@ -120,12 +123,12 @@ export const sending =
     command: string,
     name: string,
     args: ReadonlyArray<Argument>,
-    asBytes: boolean
+    replyAs: ReplyAs
   ): Start<unknown, BackendError> =>
   (settle) => {
     if (to === undefined) return settle(Exit.fail(fault(command, noConnection)))
     const endIfSilent = watchSilence(to)
-    const sent = asBytes ? to.callBuffer(name, ...args) : to.call(name, ...args)
+    const sent = replyAs === "bytes" ? to.callBuffer(name, ...args) : to.call(name, ...args)
     sent.then(
       (reply) => settle(Exit.succeed(reply)),
       (error) => {
@@ -152,7 +155,7 @@ export const sendTogether = (
   to: Sender | undefined,
   command: string,
   calls: ReadonlyArray<Call>,
-  asBytes = false,
+  replyAs: ReplyAs = "text",
   on?: Socket
 ): Effect.Effect<ReadonlyArray<Answer>, BackendError> =>
   Effect.async((resume) => {
@@ -161,7 +164,7 @@ export const sendTogether = (
     }
     const endIfSilent = watchSilence(to)
     const sent = calls.map(([name, ...args]) =>
-      asBytes ? to.callBuffer(name, ...args) : to.call(name, ...args)
+      replyAs === "bytes" ? to.callBuffer(name, ...args) : to.call(name, ...args)
     )
     Promise.allSettled(sent).then((answers) => {
       for (const answer of answers) if (!isAnswered(answer)) endIfSilent(answer.reason)

@@ -3,7 +3,14 @@ import * as Effect from "effect/Effect"
 import type { BackendError } from "../port/CacheBackend.js"
 import type { Encoded } from "../policy/envelope.js"
 import type { LeaseReply, LeaseRequest } from "../policy/lease.js"
-import { type Argument, holdTogether, isNoScript, type Sender, send } from "./driver.js"
+import {
+  type Argument,
+  holdTogether,
+  isNoScript,
+  type ReplyAs,
+  type Sender,
+  send
+} from "./driver.js"
 import * as Scripts from "./scripts.js"
 import { bytesOf, type Done, keepText, type Steps } from "./steps.js"
 import { channelOf, type Place } from "./wire.js"
@@ -17,12 +24,12 @@ const run = (
   { lua, name, sha }: Scripts.Script,
   { ended, entry, lease }: Place,
   args: ReadonlyArray<Argument>,
-  asBytes = false
+  replyAs?: ReplyAs
 ): Effect.Effect<unknown, BackendError> => {
   const rest = [3, entry, lease, ended, ...args]
   holdTogether(to)
-  return Effect.catchIf(send(to, name, "EVALSHA", [sha, ...rest], asBytes), isNoScript, () =>
-    send(to, name, "EVAL", [lua, ...rest], asBytes)
+  return Effect.catchIf(send(to, name, "EVALSHA", [sha, ...rest], replyAs), isNoScript, () =>
+    send(to, name, "EVAL", [lua, ...rest], replyAs)
   )
 }
 
@@ -53,10 +60,10 @@ export const scripted = (pushesItself: boolean): Steps => {
     place: Place,
     args: ReadonlyArray<Argument>,
     decode: (reply: unknown) => A,
-    replyAsBytes = false
+    replyAs?: ReplyAs
   ): Effect.Effect<Done<A>, BackendError> => {
     const channel = pushesItself ? channelOf(place.prefix) : ""
-    return Effect.map(run(to, script, place, [channel, ...args], replyAsBytes), (answer) => {
+    return Effect.map(run(to, script, place, [channel, ...args], replyAs), (answer) => {
       const [reply, push] = answer as readonly [unknown, unknown]
       return { reply: decode(reply), push: text(push) }
     })
@@ -66,7 +73,7 @@ export const scripted = (pushesItself: boolean): Steps => {
   return {
     lease: ({ sender }, place, request) => {
       const [script, ...args] = asked(request)
-      return step(sender(), script, place, args, asLease, true)
+      return step(sender(), script, place, args, asLease, "bytes")
     },
     renew: ({ sender }, place, token, duration) =>
       step(sender(), Scripts.renew, place, [token, Math.ceil(duration)], isOne),

@@ -65,8 +65,8 @@ local function revoke(held)
   redis.call('SET', ENDED, held.token, 'PX', held.duration)
 end
 
--- What a driver makes of a byte beyond ASCII is not what stands here: nobody could
--- name such an entry, to have it replaced.
+-- A byte beyond ASCII comes back as two: nobody could name such an entry, to have
+-- it replaced.
 local function header(entry)
   local first = entry and #entry >= ${headerLength} and string.sub(entry, 1, ${headerLength}) or ''
   return string.sub(first, 1, ${format.length}) == '${format}'

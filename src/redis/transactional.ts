@@ -10,6 +10,7 @@ import * as Effect from "effect/Effect"
 import * as FiberId from "effect/FiberId"
 import * as Runtime from "effect/Runtime"
 import * as Lease from "../policy/lease.js"
+import type { Encoded } from "../policy/envelope.js"
 import type { BackendError } from "../port/CacheBackend.js"
 import {
   type Answer,
@@ -79,7 +80,7 @@ export const transactional = (commandTimeout: number): Steps => {
         const { cell, push, reply } = transition(found)
         const writes = writesOf(place, found, cell)
         const calls: ReadonlyArray<Call> = [["MULTI"], ...writes, ["EXEC"]]
-        const answers = yield* sendTogether(server, command, calls, false, socket)
+        const answers = yield* sendTogether(server, command, calls, "text", socket)
         const result = answers.find((answer) => !isAnswered(answer)) ?? answers.at(-1)
         if (result === undefined || !isAnswered(result)) {
           return yield* fault(command, result?.reason)
@@ -179,7 +180,7 @@ const find = (
         ["GET", ended],
         ["EXISTS", guard]
       ],
-      true
+      "bytes"
     ),
     ([watched, time, found, held, last, isThere]) => {
       const failed = [watched, time, isThere].find((answer) => !answer || !isAnswered(answer))
@@ -206,7 +207,7 @@ const valueOf = (answer: Answer | undefined): unknown =>
 /** A stranger's type cannot be read, but stands there: it is removed, or replaced. */
 const entryOf = (answer: Answer | undefined): Lease.Cell["value"] => {
   const stored = answer !== undefined && !isAnswered(answer) ? "" : valueOf(answer)
-  return stored === null ? undefined : { stored: stored as Buffer, keepUntil: Infinity }
+  return stored === null ? undefined : { stored: stored as Encoded, keepUntil: Infinity }
 }
 
 /** Runs out on the server: as long as it is there, it has not. */

@@ -70,7 +70,19 @@ it.effect("of a crowd that asks again when it is served, half goes before the re
   })
 )
 
-it.effect("while a half is out, the other is not halved again", () =>
+it.effect("a small crowd goes in three parts", () =>
+  Effect.gen(function* () {
+    const { answer, flush, read, sizes } = yield* scene
+    for (const key of crowd.slice(0, 9)) read(key, () => read(key))
+    flush()
+    yield* answer(0)
+    expect(sizes()).toEqual([9, 3, 3])
+    flush()
+    expect(sizes()).toEqual([9, 3, 3, 3])
+  })
+)
+
+it.effect("while half of a large crowd is out, the other is not halved again", () =>
   Effect.gen(function* () {
     const { answer, flush, read, sizes } = yield* scene
     for (const key of crowd) read(key, () => read(key, () => read(key)))
