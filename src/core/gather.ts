@@ -175,7 +175,23 @@ export class Gather {
     const reads = [...this.unsent.values()]
     this.unsent = new Map()
     const step = Math.max(1, Math.min(maxKeys, Math.floor(maxBytes / this.weight)))
-    for (let at = 0; at < reads.length; at += step) this.send(reads.slice(at, at + step))
+    for (const group of this.groupsOf(reads)) {
+      for (let at = 0; at < group.length; at += step) this.send(group.slice(at, at + step))
+    }
+  }
+
+  /** Those that can travel together. */
+  private groupsOf(reads: ReadonlyArray<Read>): Iterable<ReadonlyArray<Read>> {
+    const { groupOf } = this.backend
+    if (groupOf === undefined || reads.length === 1) return [reads]
+    const groups = new Map<unknown, Array<Read>>()
+    for (const read of reads) {
+      const group = groupOf(this.fullKey(read.key))
+      const known = groups.get(group)
+      if (known === undefined) groups.set(group, [read])
+      else known.push(read)
+    }
+    return groups.values()
   }
 
   /** @param reads one or more */

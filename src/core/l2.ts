@@ -22,6 +22,7 @@ import { Waiters } from "./waiting.js"
 const guarded = (inner: CacheBackend): CacheBackend => ({
   name: inner.name,
   capabilities: inner.capabilities,
+  groupOf: inner.groupOf && groupOrNone(inner.groupOf),
   serverTime: (monotonic) => inner.serverTime(monotonic),
   // Not suspended: it may be one that needs no fiber.
   getMany: (keys) => {
@@ -43,6 +44,17 @@ const guarded = (inner: CacheBackend): CacheBackend => ({
   holder: (key) => Effect.suspend(() => inner.holder(key)),
   subscribe: (prefix, handler) => Effect.suspend(() => inner.subscribe(prefix, handler))
 })
+
+/** Who throws instead of naming a group gets all such keys in one. */
+const groupOrNone =
+  (groupOf: (key: string) => unknown) =>
+  (key: string): unknown => {
+    try {
+      return groupOf(key)
+    } catch {
+      return undefined
+    }
+  }
 
 export const make = (
   unguarded: CacheBackend,

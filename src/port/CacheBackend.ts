@@ -134,7 +134,15 @@ export interface CacheBackend {
    * With both on one machine, that is `(monotonic) => monotonic`.
    */
   readonly serverTime: (monotonic: number) => number
-  /** One answer a key, in order. A stranger's value is handed over as it is, or as a miss. */
+  /**
+   * Which keys can be read together: those of which this says the same. Left out: all can.
+   * What is read together fails together, so keys of several servers are of several groups.
+   */
+  readonly groupOf?: ((key: string) => unknown) | undefined
+  /**
+   * One answer a key, in order; the keys are of one group. A stranger's value is handed
+   * over as it is, or as a miss.
+   */
   readonly getMany: (
     keys: ReadonlyArray<string>
   ) => Effect.Effect<ReadonlyArray<Encoded | undefined>, BackendError>

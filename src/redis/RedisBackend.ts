@@ -59,15 +59,21 @@ export const make = (client: Service): CacheBackend => {
       )
     })
 
-  const readTogether = (
-    link: Link,
-    wireKeys: ReadonlyArray<string>
-  ): Effect.Effect<ReadonlyArray<Encoded | undefined>, BackendError> => {
+  const [main] = client.links
+
+  /** By connection, and on a cluster by slot: MGET takes keys of one alone. */
+  const groupOf = (key: string): Link | number =>
+    client.isCluster ? slotOf(toWire(key)) : client.linkOf(toWire(key))
+
+  const getMany: CacheBackend["getMany"] = (keys) => {
+    const wireKeys = keys.map(toWire)
+    const [first] = wireKeys
+    if (first === undefined) return Effect.succeed([])
     const isAlone = wireKeys.length === 1
     const name = isAlone ? "GET" : "MGET"
     return new Unfibered((settle) =>
       mapExit(
-        sending(link.sender(), "getMany", name, wireKeys, "bytes"),
+        sending(client.linkOf(first).sender(), "getMany", name, wireKeys, "bytes"),
         (exit): Exit.Exit<ReadonlyArray<Encoded | undefined>, BackendError> => {
           // A stranger's list or hash at our key.
           if (isAlone && failsWith(exit, isWrongType)) return Exit.succeed([undefined])
@@ -78,51 +84,6 @@ export const make = (client: Service): CacheBackend => {
         }
       )(settle)
     )
-  }
-
-  /** By connection, and on a cluster by slot: MGET takes keys of one alone. */
-  const readApart = (wireKeys: ReadonlyArray<string>) => {
-    const found = Array.from<Encoded | undefined>({ length: wireKeys.length })
-    const groups = new Map<Link | number, { readonly link: Link; readonly at: Array<number> }>()
-    wireKeys.forEach((wireKey, index) => {
-      const link = client.linkOf(wireKey)
-      const group = client.isCluster ? slotOf(wireKey) : link
-      const known = groups.get(group)
-      if (known === undefined) groups.set(group, { link, at: [index] })
-      else known.at.push(index)
-    })
-    return Effect.as(
-      Effect.forEach(
-        [...groups.values()],
-        ({ at, link }) =>
-          Effect.map(
-            readTogether(
-              link,
-              at.map((index) => wireKeys[index] ?? "")
-            ),
-            (replies) => {
-              at.forEach((index, nth) => {
-                found[index] = replies[nth]
-              })
-            }
-          ),
-        { concurrency: "unbounded", discard: true }
-      ),
-      found
-    )
-  }
-
-  const [main] = client.links
-  const isOneServer = client.links.length === 1 && !client.isCluster
-
-  const getMany: CacheBackend["getMany"] = (keys) => {
-    if (keys.length === 0) return Effect.succeed([])
-    const wireKeys = keys.map(toWire)
-    if (isOneServer) return readTogether(main, wireKeys)
-    const [first] = wireKeys
-    return first !== undefined && keys.length === 1
-      ? readTogether(client.linkOf(first), wireKeys)
-      : Effect.suspend(() => readApart(wireKeys))
   }
 
   const set: CacheBackend["set"] = (key, stored, keepFor) =>
@@ -191,6 +152,7 @@ export const make = (client: Service): CacheBackend => {
     name: "redis",
     capabilities: { pushes: true, scan: true, bytes: true, shortestTtl: 1 },
     serverTime: (monotonic) => main.clockOf("").at(monotonic),
+    groupOf: client.isCluster || client.links.length > 1 ? groupOf : undefined,
     getMany,
     lease: (key, request) => step(key, (steps, link, place) => steps.lease(link, place, request)),
     renew: (key, token, duration) =>

@@ -17,6 +17,8 @@ const scene = Effect.gen(function* () {
   const gather = new Gather(
     {
       ...backend,
+      // All can be read together, but those that are said to be elsewhere.
+      groupOf: (key) => key.startsWith("elsewhere"),
       getMany: (keys) =>
         Effect.flatMap(Deferred.make<void>(), (answered) => {
           sent.push({ keys, answer: Effect.asVoid(Deferred.succeed(answered, undefined)) })
@@ -92,6 +94,22 @@ it.effect("while half of a large crowd is out, the other is not halved again", (
     yield* answer(1)
     expect(flush()).toBe(true)
     expect(sizes()).toEqual([60, 30, 30, 30])
+  })
+)
+
+it.effect("keys that cannot be read together travel apart, in their order", () =>
+  Effect.gen(function* () {
+    const { answer, flush, read, sizes } = yield* scene
+    const served: Array<string> = []
+    for (const key of ["a", "elsewhere 1", "b", "elsewhere 2", "c"]) {
+      read(key, (it) => served.push(it.key))
+    }
+    flush()
+    expect(sizes()).toEqual([3, 2])
+    yield* answer(1)
+    expect(served).toEqual(["elsewhere 1", "elsewhere 2"])
+    yield* answer(0)
+    expect(served.slice(2)).toEqual(["a", "b", "c"])
   })
 )
 

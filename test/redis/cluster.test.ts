@@ -53,12 +53,18 @@ describeWithServer("a cluster that changes", ["redis-server"], () => {
       startCache(RedisCache.layer({ prefix, beta: 0 }).pipe(Layer.provide(RedisClient.layer(it))))
     )
 
+  /** Which server has the slot of this key, to begin with. */
+  const serverOf = (key: string): 0 | 1 | 2 => {
+    const slot = slotOf(key)
+    return slot <= 5_460 ? 0 : slot <= 10_922 ? 1 : 2
+  }
+
   /** From the server that has the slot of this key to the next one. */
   const moveOf = (key: string) =>
     Effect.gen(function* () {
       const { nodes } = yield* cluster
       const slot = slotOf(key)
-      const at = slot <= 5_460 ? 0 : slot <= 10_922 ? 1 : 2
+      const at = serverOf(key)
       return { slot, from: nodes[at]!, to: nodes[(at + 1) % 3]! } satisfies Move
     })
 
@@ -81,6 +87,24 @@ describeWithServer("a cluster that changes", ["redis-server"], () => {
       yield* run(Cache.clear)
       expect(yield* run(Cache.get("{a}1"))).toEqual(Option.none())
       expect((yield* run(Cache.counters)).backendErrors).toBe(0)
+    })
+  )
+
+  it.scopedLive("a server that stands still holds up its own keys alone", () =>
+    Effect.gen(function* () {
+      const run = yield* startProcess("still")
+      const { nodes } = yield* cluster
+      const tags = Array.from({ length: 40 }, (_, index) => `{still ${index}}`)
+      const keys = [0, 1, 2].map((at) => tags.find((tag) => serverOf(`still:${tag}`) === at) ?? "")
+      yield* run(Effect.forEach(keys, (key) => Cache.set(key, "stored")))
+      yield* Effect.acquireRelease(nodes[0]!.pause, () => nodes[0]!.resume)
+      // All of one tick.
+      const found = yield* run(
+        Effect.forEach(keys, (key) => Cache.getOrCreate(key, Effect.succeed("made")), {
+          concurrency: "unbounded"
+        })
+      )
+      expect(found).toEqual(["made", "stored", "stored"])
     })
   )
 
@@ -111,11 +135,9 @@ describeWithServer("a cluster that changes", ["redis-server"], () => {
         .nodes()
         .map((node) => (node as { options?: { port?: number } }).options?.port)
       const [first, second] = order.map((port) => nodes.find((node) => node.port === port)!)
-      const tag = Array.from({ length: 1_000 }, (_, nth) => `{${nth}}`).find((tag) => {
-        const slot = slotOf(tag)
-        const at = slot <= 5_460 ? 0 : slot <= 10_922 ? 1 : 2
-        return nodes[at] === second
-      })
+      const tag = Array.from({ length: 1_000 }, (_, nth) => `{${nth}}`).find(
+        (tag) => nodes[serverOf(tag)] === second
+      )
       const key = `past:${tag}`
       const move: Move = { slot: slotOf(key), from: second!, to: first! }
       yield* command(second!, "SET", key, "value")

@@ -281,7 +281,7 @@ describeWithServer("what is sent", ["redis-server"], () => {
         const theirs = (yield* said(hears)).filter(
           ({ from, name }) => !ours.has(from) && name !== "PING"
         )
-        expect(namesOf(theirs)).toEqual(["GET", "EVALSHA", "EVALSHA"])
+        expect(namesOf(theirs)).toEqual(["GET", "EVALSHA", "GET"])
       }
       expect((yield* there(Cache.counters)).waits).toBe(3)
     })

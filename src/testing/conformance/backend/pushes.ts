@@ -11,6 +11,7 @@ import {
   type BackendCase,
   contentOf,
   entry,
+  getMany,
   granted,
   held,
   long,
@@ -187,7 +188,7 @@ const cases: ReadonlyArray<BackendCase> = [
         const start = `${prefix}:user:`
         const runtime = yield* Effect.runtime<never>()
         const found: Array<ReadonlyArray<unknown>> = []
-        const look = Effect.map(backend.getMany(keys), (stored) => {
+        const look = Effect.map(getMany(subject, keys), (stored) => {
           found.push(stored.map(contentOf).filter((content) => content !== undefined))
         })
         const heard = yield* listen(subject, prefix, (signal) => {

@@ -11,6 +11,7 @@ import {
   entry,
   expectHolder,
   expectStored,
+  getMany,
   long,
   type Subject,
   take
@@ -47,8 +48,8 @@ const expectKeys = (
   )
 
 /** Which of these keys have an entry. */
-const stillThere = ({ backend }: Subject, keys: ReadonlyArray<string>) =>
-  Effect.map(backend.getMany(keys), (found) =>
+const stillThere = (subject: Subject, keys: ReadonlyArray<string>) =>
+  Effect.map(getMany(subject, keys), (found) =>
     keys.filter((_, index) => found[index] !== undefined)
   )
 

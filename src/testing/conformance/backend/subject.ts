@@ -161,6 +161,29 @@ export const take = (
     )
   })
 
+/** What `getMany` finds: keys of several groups are asked for apart, as the core does. */
+export const getMany = (
+  { backend }: Subject,
+  keys: ReadonlyArray<string>
+): Effect.Effect<ReadonlyArray<Envelope.Encoded | undefined>, BackendError> => {
+  const groups = new Map<unknown, Array<number>>()
+  keys.forEach((key, at) => {
+    const group = backend.groupOf?.(key)
+    groups.set(group, [...(groups.get(group) ?? []), at])
+  })
+  return Effect.map(
+    Effect.forEach([...groups.values()], (places) =>
+      Effect.map(backend.getMany(places.map((at) => keys[at] ?? "")), (found) =>
+        places.map((at, nth) => [at, found[nth]] as const)
+      )
+    ),
+    (all) => {
+      const found = new Map(all.flat())
+      return keys.map((_, at) => found.get(at))
+    }
+  )
+}
+
 /** What `getMany` finds at one key. */
 export const expectStored = (
   { backend }: Subject,

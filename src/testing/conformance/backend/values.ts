@@ -9,6 +9,7 @@ import {
   contentOf,
   entry,
   expectStored,
+  getMany,
   granted,
   long,
   reading,
@@ -92,7 +93,7 @@ export const values: Group<Subject> = {
           const { backend, key } = subject
           const [a, b, c] = [key("a"), key("b"), key("c")]
           const [first, second] = yield* fill(subject, [a, b])
-          const found = yield* backend.getMany([c, b, a, c, b])
+          const found = yield* getMany(subject, [c, b, a, c, b])
           yield* expectEqual(
             "getMany of c, b, a, c, b where a and b are stored",
             found.map(contentOf),
@@ -106,9 +107,9 @@ export const values: Group<Subject> = {
       rule: inOrder,
       run: (subject) =>
         Effect.gen(function* () {
-          const { backend, key } = subject
+          const { key } = subject
           const keys = [key("a"), key("b"), key("c")]
-          const look = Effect.map(backend.getMany(keys), (found) => ({
+          const look = Effect.map(getMany(subject, keys), (found) => ({
             found,
             contents: found.map(contentOf)
           }))
@@ -129,7 +130,7 @@ export const values: Group<Subject> = {
             subject,
             keys.filter((_, index) => index % 2 === 0)
           )
-          const found = yield* subject.backend.getMany(keys)
+          const found = yield* getMany(subject, keys)
           yield* expectEqual(
             "256 keys, every second of them stored",
             found.map(contentOf),
@@ -150,7 +151,7 @@ export const values: Group<Subject> = {
             (name, index) => expectStored(subject, keys[index]!, stored[index], name),
             { discard: true }
           )
-          const found = yield* subject.backend.getMany(keys)
+          const found = yield* getMany(subject, keys)
           yield* expectEqual(
             "all of them, in one command",
             found.map(contentOf),

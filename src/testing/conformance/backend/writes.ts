@@ -9,6 +9,7 @@ import {
   entry,
   expectHolder,
   expectStored,
+  getMany,
   granted,
   long,
   reading,
@@ -50,7 +51,7 @@ const race = (subject: Subject, write: (key: string) => Effect.Effect<unknown, B
       return index % 2 === 0 ? [commit, write(key)] : [write(key), commit]
     })
     yield* Effect.all(commands, { concurrency: "unbounded", discard: true })
-    return (yield* backend.getMany(keys)).map(contentOf)
+    return (yield* getMany(subject, keys)).map(contentOf)
   })
 
 export const writes: Group<Subject> = {
