@@ -386,6 +386,23 @@ describe("PersistedCache:", () => {
     )
   }
 
+  it.scoped(
+    "a store that throws instead of saying what can be read together is read all the same",
+    () =>
+      Effect.gen(function* () {
+        const server = yield* startServer()
+        const groupOf = (): never => {
+          throw new Error("this one throws")
+        }
+        const { run, sent } = yield* startProcess({ ...server, groupOf })
+        const keys = ["a", "b"]
+        yield* run(Effect.forEach(keys, (key) => Cache.set(key, key)))
+        const found = Effect.forEach(keys, (key) => Cache.get(key), { concurrency: "unbounded" })
+        expect(yield* run(found)).toEqual(keys.map(Option.some))
+        expect((yield* sent).filter((name) => name === "getMany")).toHaveLength(1)
+      })
+  )
+
   it.scoped("two processes load once", () =>
     Effect.gen(function* () {
       const server = yield* startServer()

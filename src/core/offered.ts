@@ -72,6 +72,7 @@ export const takeFound = (
   again: Effect.Effect<Acquired>
 ): Effect.Effect<Acquired> => {
   switch (reply._tag) {
+    /* v8 ignore next 2 -- a cache that closes ends its rebuilds before its reads. @preserve */
     case "Closed":
       return Effect.interrupt
     case "Fault":

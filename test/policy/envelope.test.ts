@@ -220,6 +220,17 @@ describe("what is no entry", () => {
     expect(expiresAtOf(broken)).toBeUndefined()
   })
 
+  it("a header that is not ASCII is none, and has no name: sent back, it would be another", () => {
+    for (const index of [offsets.createdAt, offsets.stamp, offsets.tags]) {
+      const damaged = `${text.slice(0, index)}é${text.slice(index + 1)}payload`
+      for (const stored of [damaged, Buffer.from(damaged), Buffer.from(damaged, "latin1")]) {
+        expect(decode(stored)).toBeUndefined()
+        expect(headerText(stored)).toBeUndefined()
+        expect(expiresAtOf(stored)).toBeUndefined()
+      }
+    }
+  })
+
   it("bytes that are no UTF-8 are none as JSON, nor what a driver made of such bytes", () => {
     const damaged = Buffer.concat([Buffer.from(text), Buffer.from([34, 0xc3, 34])])
     expect(decode(damaged)).toBeUndefined()
