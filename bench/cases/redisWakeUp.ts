@@ -8,7 +8,7 @@
 import * as Effect from "effect/Effect"
 import { monitor, type Overheard, type RedisServer } from "../../test/servers/redis.js"
 import { startWorker, type Worker } from "../../test/servers/worker.js"
-import { announce, progress, quantile } from "../harness.js"
+import { announce, collect, progress, quantile } from "../harness.js"
 import { overRedis } from "../overRedis.js"
 import { ours } from "../peers.js"
 import type { Report } from "../report.js"
@@ -46,6 +46,8 @@ export const redisWakeUp = overRedis(
       const warmups = isQuick ? 40 : 500
       const rounds = Math.ceil((isQuick ? 200 : 1_000) / waiters)
       const trials = { ours: Array<Trial>(), byHand: Array<Trial>() }
+      // What other cases have left here would be collected while others wake up.
+      collect?.()
       announce(title)
       for (let round = -warmups; round < rounds; round++) {
         progress(round < 0 ? `${title}: warm-up` : `${title}: round ${round + 1} of ${rounds}`)
