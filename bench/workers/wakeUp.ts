@@ -36,7 +36,7 @@ const arrivals = async (
   const before = process.cpuUsage()
   const results = await Promise.all(answers())
   const { system, user } = process.cpuUsage(before)
-  // To be told costs who asks what others need to wake up: so it is told later.
+  // The one who asks is busy with each answer, on the cores of those who still wake up.
   await setTimeout(creation / 5)
   return {
     made: results.find(({ role }) => role === "maker")?.at,

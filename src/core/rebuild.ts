@@ -48,7 +48,7 @@ interface Crew {
   readonly waiting: number
 }
 
-type Given = Pick<Rebuild, "intent" | "seen" | "isBackground" | "waitUntil">
+type Manner = Pick<Rebuild, "intent" | "seen" | "isBackground">
 
 /** A class, for the reason given with `Request`. */
 export class Rebuild {
@@ -76,8 +76,6 @@ export class Rebuild {
   /** Ticks; undefined until it happens. */
   beganAt: number | undefined = undefined
   commitSentAt: number | undefined = undefined
-  /** When to stop waiting for another process's creator; monotonic milliseconds. */
-  waitUntil: number
   /** A write or push has overtaken it: it must not fill L1. */
   isVoided = false
   hasEnded = false
@@ -88,7 +86,9 @@ export class Rebuild {
     /** The cache it belongs to: flights of several caches may wait for each other. */
     readonly owner: object,
     first: Request,
-    { intent, isBackground, seen, waitUntil }: Given
+    { intent, isBackground, seen }: Manner,
+    /** When to stop waiting for another process's creator; monotonic milliseconds. */
+    public waitUntil: number
   ) {
     this.key = first.key
     this.intent = intent
@@ -96,7 +96,6 @@ export class Rebuild {
     this.isBackground = isBackground
     this.within = first.within
     this.first = first
-    this.waitUntil = waitUntil
   }
 }
 

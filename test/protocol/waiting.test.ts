@@ -31,6 +31,15 @@ inEveryWorld("a waiter", ({ advance, settleDown, startServer }) => {
       return { here, there, b, open }
     })
 
+  /** A has stored, and B's read of that is held. */
+  const looking = (...scene: Parameters<typeof waiting>) =>
+    Effect.gen(function* () {
+      const { b, here, open, there } = yield* waiting(...scene)
+      yield* there.hold("getMany")
+      yield* open
+      return { here, there, b, read: yield* there.next("getMany") }
+    })
+
   it.scoped("is woken by the push of the token it was told, without the clock", () =>
     Effect.gen(function* () {
       const row = makeRow()
@@ -47,10 +56,7 @@ inEveryWorld("a waiter", ({ advance, settleDown, startServer }) => {
   it.scoped("asks for the lease if what was stored is gone by then", () =>
     Effect.gen(function* () {
       const row = makeRow()
-      const { b, here, open, there } = yield* waiting(row)
-      yield* there.hold("getMany")
-      yield* open
-      const read = yield* there.next("getMany")
+      const { b, here, read, there } = yield* looking(row)
       yield* here.run(Cache.invalidate("k"))
       row.value = 2
       yield* read.pass
@@ -66,13 +72,10 @@ inEveryWorld("a waiter", ({ advance, settleDown, startServer }) => {
     Effect.gen(function* () {
       const row = makeRow()
       const lookup = Cache.getOrCreate("k", load(row), { background: false })
-      const { b, open, there } = yield* waiting(row, lookup, {
+      const { b, read } = yield* looking(row, lookup, {
         ttl: "1 second",
         staleWhileRevalidate: "1 minute"
       })
-      yield* there.hold("getMany")
-      yield* open
-      const read = yield* there.next("getMany")
       yield* advance("1100 millis")
       row.value = 2
       yield* read.pass
@@ -97,13 +100,10 @@ inEveryWorld("a waiter", ({ advance, settleDown, startServer }) => {
     })
   )
 
-  it.scoped("that leaves while its read is out leaves nothing behind, and harms nobody", () =>
+  it.scoped("that leaves while its read is out harms nobody", () =>
     Effect.gen(function* () {
       const row = makeRow()
-      const { b, open, there } = yield* waiting(row)
-      yield* there.hold("getMany")
-      yield* open
-      const read = yield* there.next("getMany")
+      const { b, read, there } = yield* looking(row)
       yield* Fiber.interrupt(b)
       yield* read.pass
       yield* there.release
@@ -132,10 +132,7 @@ inEveryWorld("a waiter", ({ advance, settleDown, startServer }) => {
   it.scoped("runs without a lease if that read fails, and sends nothing more", () =>
     Effect.gen(function* () {
       const row = makeRow()
-      const { b, open, there } = yield* waiting(row)
-      yield* there.hold("getMany")
-      yield* open
-      const read = yield* there.next("getMany")
+      const { b, read, there } = yield* looking(row)
       yield* read.lose
       expect(yield* b).toBe(1)
       expect(row.reads).toBe(2)
