@@ -19,10 +19,17 @@ export {
 } from "./Cache.js"
 export { CacheRecorder, type Load } from "./CacheRecorder.js"
 export * as CacheRegion from "./CacheRegion.js"
+export {
+  DistributedLock,
+  type Held,
+  type LockOptions,
+  type WaitOptions
+} from "./DistributedLock.js"
 export * as Lease from "./policy/lease.js"
 export * as MemoryBackend from "./memory/MemoryBackend.js"
 export * as MemoryCache from "./memory.js"
 export { MemoryCacheLive } from "./memory.js"
+export * as MemoryLock from "./memoryLock.js"
 export * as NoopCache from "./NoopCache.js"
 export { layer as NoopCacheLive } from "./NoopCache.js"
 export {
@@ -36,4 +43,12 @@ export {
   type Push,
   type Signal
 } from "./port/CacheBackend.js"
+export {
+  type LockBackend,
+  LockLost,
+  type LockReply,
+  type LockRequest,
+  LockTimeout,
+  LockUnavailable
+} from "./port/LockBackend.js"
 export { SharedCache } from "./SharedCache.js"

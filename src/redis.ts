@@ -12,3 +12,4 @@ export {
 } from "./redis/RedisClient.js"
 export * as RedisCache from "./redisCache.js"
 export { RedisCacheLive } from "./redisCache.js"
+export * as RedisLock from "./redisLock.js"

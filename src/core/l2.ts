@@ -69,12 +69,17 @@ export const make = (
     const backend = guarded(unguarded)
     const { leaseDuration, maxHold } = settings.defaults
     const odds = new Odds()
-    const renewals = new Renewals(
-      leaseDuration / 3,
-      maxHold,
+    const renewals = new Renewals<Tally>(
       yield* Effect.clock,
-      log,
-      ({ key, token }) => backend.renew(key, token, leaseDuration),
+      {
+        renew: ({ key, token }) => backend.renew(key, token, leaseDuration),
+        onFault: ({ owner }, cause) => {
+          owner.backendErrors++
+          return log.fault("renew", Cause.squash(cause))
+        },
+        // The creator is not told: the commit decides.
+        onLost: () => {}
+      },
       (running) => run(running)
     )
     // The first to be added, so the last to be run: a creator that is interrupted may
@@ -106,6 +111,7 @@ export const make = (
         }
       ),
       renewals,
+      terms: { every: leaseDuration / 3, maxHold, lasts: Infinity },
       waiters: new Waiters(),
       nextToken: tokens()
     }

@@ -82,7 +82,7 @@ const create = (
     const { l2 } = path
     const held =
       acquired._tag === "Granted" && l2 !== undefined
-        ? l2.renewals.hold(fullKey(path, rebuild.key), acquired.token, leader.tally)
+        ? l2.renewals.hold(fullKey(path, rebuild.key), acquired.token, leader.tally, l2.terms)
         : undefined
     const startedAt = unsafeNow(leader.fiber)
     return Effect.flatMap(creator, (exit) => {

@@ -13,7 +13,7 @@ import type { Log } from "./log.js"
 import type { Odds } from "./odds.js"
 import type { Pending } from "./pending.js"
 import type { Rebuild } from "./rebuild.js"
-import type { Renewals } from "./renewal.js"
+import type { Renewals, Terms } from "./renewal.js"
 import { type LookupOptions, type Region, whole } from "./request.js"
 import type { Waiters } from "./waiting.js"
 
@@ -41,7 +41,8 @@ export interface L2 {
   readonly gather: Gather
   readonly odds: Odds
   readonly pending: Pending
-  readonly renewals: Renewals
+  readonly renewals: Renewals<Tally>
+  readonly terms: Terms
   readonly waiters: Waiters
   /** Unique in the world: the owner id of one attempt to get a lease, or of one write. */
   readonly nextToken: () => string

@@ -5,107 +5,163 @@
  * interrupted with each creator, would be a quarter of the price of a miss.
  */
 import type * as Clock from "effect/Clock"
-import * as Cause from "effect/Cause"
+import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as FiberId from "effect/FiberId"
 import type { BackendError } from "../port/CacheBackend.js"
 import { nowOf } from "../port/monotonic.js"
-import type { Log } from "./log.js"
-import type { Tally } from "./counters.js"
+
+/** The terms on which it is held; all in milliseconds. */
+export interface Terms {
+  /** How often it is renewed. */
+  readonly every: number
+  /** Not renewed after this: a stuck creator must not hold a key for ever. */
+  readonly maxHold: number
+  /** Lost when no renewal has been confirmed for so long. Infinity: only the server says so. */
+  readonly lasts: number
+}
 
 /** A lease that this process holds. */
-export interface Held {
-  /** The key as it stands in L2. */
+export interface Held<Owner> {
   readonly key: string
   readonly token: string
-  readonly tally: Tally
-  /** Not renewed after this: a stuck creator must not hold a key for ever. */
+  readonly owner: Owner
+  readonly terms: Terms
   readonly until: number
   dueAt: number
+  lostAt: number
   /** A renewal is on its way. */
   isAsking: boolean
   /** Where it stands among those that are held. */
   at: number
 }
 
-export class Renewals {
-  private readonly held: Array<Held> = []
+/** What is done for those who hold something. */
+export interface Holders<Owner> {
+  readonly renew: (held: Held<Owner>) => Effect.Effect<boolean, BackendError>
+  readonly onFault: (held: Held<Owner>, cause: Cause.Cause<BackendError>) => Effect.Effect<void>
+  readonly onLost: (held: Held<Owner>, reason: "Silent" | "Taken" | "Closed") => void
+}
+
+/** In doubt it is tried again, this many times as often. */
+const eagerness = 4
+
+export class Renewals<Owner> {
+  private readonly held: Array<Held<Owner>> = []
   private sleeping: Fiber.RuntimeFiber<void> | undefined
+  private wakesAt = Infinity
 
   constructor(
-    /** How often, in milliseconds. */
-    private readonly interval: number,
-    private readonly maxHold: number,
     private readonly clock: Clock.Clock,
-    private readonly log: Log,
-    private readonly renew: (held: Held) => Effect.Effect<boolean, BackendError>,
+    private readonly holders: Holders<Owner>,
     private readonly fork: (running: Effect.Effect<void>) => Fiber.RuntimeFiber<void>
   ) {}
 
-  /** Keeps a lease alive until it is let go of, or `maxHold` has passed. */
-  hold(key: string, token: string, tally: Tally): Held {
-    const time = nowOf(this.clock)
-    const held: Held = {
+  /**
+   * Keeps a lease alive until it is let go of.
+   *
+   * @param since when it was asked for: it may have been granted at once
+   */
+  hold(
+    key: string,
+    token: string,
+    owner: Owner,
+    terms: Terms,
+    since: number = nowOf(this.clock)
+  ): Held<Owner> {
+    const held: Held<Owner> = {
       key,
       token,
-      tally,
-      until: time + this.maxHold,
-      dueAt: time + this.interval,
+      owner,
+      terms,
+      until: since + terms.maxHold,
+      dueAt: since + terms.every,
+      lostAt: since + terms.lasts,
       isAsking: false,
       at: this.held.length
     }
     this.held.push(held)
-    this.sleeping ??= this.fork(this.running)
+    this.wakeBy(held)
     return held
   }
 
-  letGo(held: Held): void {
-    if (this.held[held.at] !== held) return
-    const last = this.held.pop() as Held
+  letGo(held: Held<Owner>): void {
+    if (!this.holds(held)) return
+    const last = this.held.pop() as Held<Owner>
     if (last === held) return
     this.held[held.at] = last
     last.at = held.at
   }
 
-  /** For when no creator runs any more. */
-  readonly stop: Effect.Effect<void> = Effect.suspend(() =>
-    this.sleeping === undefined ? Effect.void : Effect.asVoid(Fiber.interrupt(this.sleeping))
-  )
+  /** For when nobody needs them any more. */
+  readonly stop: Effect.Effect<void> = Effect.suspend(() => {
+    for (const held of [...this.held]) this.lose(held, "Closed")
+    return this.sleeping === undefined ? Effect.void : Effect.asVoid(Fiber.interrupt(this.sleeping))
+  })
+
+  private holds(held: Held<Owner>): boolean {
+    return this.held[held.at] === held
+  }
+
+  private lose(held: Held<Owner>, reason: "Silent" | "Taken" | "Closed"): void {
+    this.letGo(held)
+    this.holders.onLost(held, reason)
+  }
+
+  /** One of shorter terms than all the others may be the next to see to. */
+  private wakeBy({ dueAt, lostAt }: Held<Owner>): void {
+    if (this.sleeping !== undefined && Math.min(dueAt, lostAt) >= this.wakesAt) return
+    this.sleeping?.unsafeInterruptAsFork(FiberId.none)
+    this.sleeping = this.fork(this.running)
+  }
 
   /** While anything is held, and for one interval longer. */
   private readonly running: Effect.Effect<void> = Effect.suspend(() => {
     const time = nowOf(this.clock)
-    for (const held of this.held.filter(({ dueAt }) => dueAt <= time)) {
-      held.dueAt = time + this.interval
-      if (time > held.until) this.letGo(held)
-      else if (!held.isAsking) this.fork(this.attempt(held))
-    }
+    for (const held of [...this.held]) this.seeTo(held, time)
     if (this.held.length === 0) {
       this.sleeping = undefined
       return Effect.void
     }
-    const next = this.held.reduce((least, { dueAt }) => Math.min(least, dueAt), Infinity)
+    this.wakesAt = this.held.reduce(
+      (least, { dueAt, lostAt }) => Math.min(least, dueAt, lostAt),
+      Infinity
+    )
     // Whole milliseconds: a timer that rings a fraction early would find nothing due.
-    return Effect.zipRight(Effect.sleep(Math.ceil(next - time)), this.running)
+    return Effect.zipRight(Effect.sleep(Math.ceil(this.wakesAt - time)), this.running)
   })
 
-  /**
-   * In doubt it is tried again; only "not yours" ends it. The creator is not
-   * told: the commit decides.
-   */
-  private attempt(held: Held): Effect.Effect<void> {
+  private seeTo(held: Held<Owner>, time: number): void {
+    if (held.lostAt <= time) return this.lose(held, "Silent")
+    if (held.dueAt > time) return
+    held.dueAt = time + held.terms.every
+    if (time > held.until) this.letGo(held)
+    else if (!held.isAsking) this.fork(this.attempt(held))
+  }
+
+  /** Only "not yours", or silence, ends it. */
+  private attempt(held: Held<Owner>): Effect.Effect<void> {
     held.isAsking = true
-    return Effect.matchCauseEffect(this.renew(held), {
+    const askedAt = nowOf(this.clock)
+    return Effect.matchCauseEffect(this.holders.renew(held), {
       onSuccess: (isOurs) =>
         Effect.sync(() => {
           held.isAsking = false
-          if (!isOurs) this.letGo(held)
+          if (!this.holds(held)) return
+          if (isOurs) held.lostAt = askedAt + held.terms.lasts
+          else this.lose(held, "Taken")
         }),
       onFailure: (cause) => {
         held.isAsking = false
-        if (this.held[held.at] !== held) return Effect.void
-        held.tally.backendErrors++
-        return this.log.fault("renew", Cause.squash(cause))
+        if (!this.holds(held)) return Effect.void
+        return Effect.zipRight(
+          this.holders.onFault(held, cause),
+          Effect.sync(() => {
+            held.dueAt = nowOf(this.clock) + held.terms.every / eagerness
+            this.wakeBy(held)
+          })
+        )
       }
     })
   }

@@ -72,10 +72,7 @@ export interface Extra extends Pick<SharedCacheOptions, "lease" | "codec"> {
 
 /** Throws where a setting is wrong: a defect of whoever builds the layer. */
 export const settings = (options: CacheOptions, extra: Extra = {}): Settings => {
-  const prefix = options.prefix ?? "larder"
-  if (!isPrefix(prefix)) {
-    throw wrong("prefix", prefix, "1 to 64 characters out of A-Z a-z 0-9 . _ -")
-  }
+  const prefix = prefixOf(options.prefix)
   const beta = options.beta ?? 1
   if (!(beta >= 0)) throw wrong("beta", beta, "a number from 0 up; 0 turns early refresh off")
   const leaseDuration = millis("lease.duration", extra.lease?.duration, 5_000)
@@ -97,6 +94,14 @@ export const settings = (options: CacheOptions, extra: Extra = {}): Settings => 
     codec: extra.codec,
     defer: extra.defer ?? deferred
   }
+}
+
+/** Throws where it is none. */
+export const prefixOf = (given = "larder"): string => {
+  if (!isPrefix(given)) {
+    throw wrong("prefix", given, "1 to 64 characters out of A-Z a-z 0-9 . _ -")
+  }
+  return given
 }
 
 /** An entry count for L1. */

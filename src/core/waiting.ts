@@ -53,7 +53,11 @@ export class Listener {
    * If it is said to have stored a value, a look at that is taken at once, and what it
    * found is given: no fiber need wake up for it. While it lasts no clock ends the wait.
    */
-  untilEnded<A>(token: string, millis: number, look: Look<A>): Effect.Effect<A | undefined> {
+  untilEnded<A = never>(
+    token: string,
+    millis: number,
+    look: Look<A> = () => false
+  ): Effect.Effect<A | undefined> {
     // A race would be two fibers, and a wait for the end of the one that lost.
     return Effect.withFiberRuntime((fiber) =>
       Effect.async((resume) => {

@@ -12,7 +12,6 @@ import {
   failsWith,
   fault,
   isAnswered,
-  isScriptingRefused,
   isWrongType,
   late,
   send,
@@ -23,10 +22,10 @@ import { type Link, realSleep } from "./link.js"
 import { pages, undisturbed } from "./passes.js"
 import type { Service } from "./RedisClient.js"
 import { scripted } from "./scripted.js"
-import type { Done, Steps } from "./steps.js"
+import { type Done, publish, settleStep, type Steps } from "./steps.js"
 import { pushText } from "./subscriptions.js"
 import { transactional } from "./transactional.js"
-import { channelOf, fromWire, ownerOfLease, type Place, placeOf, toWire } from "./wire.js"
+import { fromWire, ownerOfLease, type Place, placeOf, toWire } from "./wire.js"
 
 /** How many single-key commands of a pass are under way at a time. */
 const atATime = 64
@@ -35,11 +34,6 @@ export const make = (client: Service): CacheBackend => {
   const byScript = scripted(!client.isCluster)
   const byTransaction = transactional(client.limits.commandTimeout)
 
-  const publish = (link: Link, prefix: string, push: string) =>
-    // Whoever misses it polls.
-    Effect.ignore(send(link.sender(), "push", "PUBLISH", [channelOf(prefix), push]))
-
-  /** By script, or without once the server has refused one. */
   const step = <A>(
     key: string,
     run: (steps: Steps, link: Link, place: Place) => Effect.Effect<Done<A>, BackendError>
@@ -47,15 +41,11 @@ export const make = (client: Service): CacheBackend => {
     Effect.suspend(() => {
       const place = placeOf(key)
       const link = client.linkOf(place.entry)
-      const viaTransaction = Effect.suspend(() => run(byTransaction, link, place))
-      const done = link.isScriptable
-        ? Effect.catchIf(run(byScript, link, place), isScriptingRefused, () => {
-            link.isScriptable = false
-            return viaTransaction
-          })
-        : viaTransaction
-      return Effect.flatMap(done, ({ push, reply }) =>
-        push === "" ? Effect.succeed(reply) : Effect.as(publish(link, place.prefix, push), reply)
+      return settleStep(
+        link,
+        place.prefix,
+        Effect.suspend(() => run(byScript, link, place)),
+        Effect.suspend(() => run(byTransaction, link, place))
       )
     })
 

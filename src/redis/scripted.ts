@@ -1,4 +1,4 @@
-/** The steps of the port, each a script. */
+/** The steps of a cache, each a script. */
 import * as Effect from "effect/Effect"
 import type { BackendError } from "../port/CacheBackend.js"
 import type { Encoded } from "../policy/envelope.js"
@@ -11,6 +11,7 @@ import {
   type Sender,
   send
 } from "./driver.js"
+import type { Script } from "./script.js"
 import * as Scripts from "./scripts.js"
 import { bytesOf, type Done, keepText, type Steps } from "./steps.js"
 import { channelOf, type Place } from "./wire.js"
@@ -21,12 +22,12 @@ import { channelOf, type Place } from "./wire.js"
  */
 const run = (
   to: Sender | undefined,
-  { lua, name, sha }: Scripts.Script,
-  { ended, entry, lease }: Place,
+  { lua, name, sha }: Script,
+  keys: ReadonlyArray<string>,
   args: ReadonlyArray<Argument>,
   replyAs?: ReplyAs
 ): Effect.Effect<unknown, BackendError> => {
-  const rest = [3, entry, lease, ended, ...args]
+  const rest = [keys.length, ...keys, ...args]
   holdTogether(to)
   return Effect.catchIf(send(to, name, "EVALSHA", [sha, ...rest], replyAs), isNoScript, () =>
     send(to, name, "EVAL", [lua, ...rest], replyAs)
@@ -35,7 +36,7 @@ const run = (
 
 const text = (part: unknown): string => String(part)
 
-const isOne = (reply: unknown): boolean => Number(reply) === 1
+export const isOne = (reply: unknown): boolean => Number(reply) === 1
 
 const leaseReply = (reply: ReadonlyArray<unknown>): LeaseReply => {
   const [tag, first, second] = reply
@@ -52,22 +53,36 @@ const leaseReply = (reply: ReadonlyArray<unknown>): LeaseReply => {
   }
 }
 
-/** @param pushesItself on a cluster a push from within a script may not be heard */
-export const scripted = (pushesItself: boolean): Steps => {
-  const step = <A>(
+/** Runs a script, whose first argument is the channel, and takes its answer apart. */
+export const stepBy =
+  (pushesItself: boolean) =>
+  <A>(
     to: Sender | undefined,
-    script: Scripts.Script,
-    place: Place,
+    script: Script,
+    prefix: string,
+    keys: ReadonlyArray<string>,
     args: ReadonlyArray<Argument>,
     decode: (reply: unknown) => A,
     replyAs?: ReplyAs
   ): Effect.Effect<Done<A>, BackendError> => {
-    const channel = pushesItself ? channelOf(place.prefix) : ""
-    return Effect.map(run(to, script, place, [channel, ...args], replyAs), (answer) => {
+    const channel = pushesItself ? channelOf(prefix) : ""
+    return Effect.map(run(to, script, keys, [channel, ...args], replyAs), (answer) => {
       const [reply, push] = answer as readonly [unknown, unknown]
       return { reply: decode(reply), push: text(push) }
     })
   }
+
+/** @param pushesItself on a cluster a push from within a script may not be heard */
+export const scripted = (pushesItself: boolean): Steps => {
+  const run = stepBy(pushesItself)
+  const step = <A>(
+    to: Sender | undefined,
+    script: Script,
+    { ended, entry, lease, prefix }: Place,
+    args: ReadonlyArray<Argument>,
+    decode: (reply: unknown) => A,
+    replyAs?: ReplyAs
+  ) => run(to, script, prefix, [entry, lease, ended], args, decode, replyAs)
   const asLease = (reply: unknown) => leaseReply(reply as ReadonlyArray<unknown>)
   const nothing = () => undefined
   return {
@@ -93,7 +108,7 @@ export const scripted = (pushesItself: boolean): Steps => {
   }
 }
 
-const asked = (request: LeaseRequest): readonly [Scripts.Script, ...ReadonlyArray<Argument>] => {
+const asked = (request: LeaseRequest): readonly [Script, ...ReadonlyArray<Argument>] => {
   const duration = Math.ceil(request.duration)
   switch (request.intent) {
     case "read":

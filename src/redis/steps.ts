@@ -1,10 +1,11 @@
-/** The atomic steps of the port, as they are done on a server: by scripts or without. */
-import type * as Effect from "effect/Effect"
+/** Atomic steps, as they are done on a server: by scripts or without. */
+import * as Effect from "effect/Effect"
 import type { BackendError } from "../port/CacheBackend.js"
 import type { Encoded } from "../policy/envelope.js"
 import type { LeaseReply, LeaseRequest } from "../policy/lease.js"
+import { isScriptingRefused, send } from "./driver.js"
 import type { Link } from "./link.js"
-import type { Place } from "./wire.js"
+import { channelOf, type Place } from "./wire.js"
 
 /** A reply, and the push that is left to be sent; empty: none. */
 export interface Done<A> {
@@ -18,6 +19,7 @@ type Step<Args extends ReadonlyArray<unknown>, A> = (
   ...args: Args
 ) => Effect.Effect<Done<A>, BackendError>
 
+/** Those of a cache. */
 export interface Steps {
   readonly lease: Step<[request: LeaseRequest], LeaseReply>
   readonly renew: Step<[token: string, duration: number], boolean>
@@ -28,6 +30,28 @@ export interface Steps {
   readonly invalidate: Step<[], boolean>
   readonly revoke: Step<[], void>
 }
+
+/** By script, or without once the server has refused one; and what it left to be pushed. */
+export const settleStep = <A>(
+  link: Link,
+  prefix: string,
+  byScript: Effect.Effect<Done<A>, BackendError>,
+  byTransaction: Effect.Effect<Done<A>, BackendError>
+): Effect.Effect<A, BackendError> => {
+  const done = link.isScriptable
+    ? Effect.catchIf(byScript, isScriptingRefused, () => {
+        link.isScriptable = false
+        return byTransaction
+      })
+    : byTransaction
+  return Effect.flatMap(done, ({ push, reply }) =>
+    push === "" ? Effect.succeed(reply) : Effect.as(publish(link, prefix, push), reply)
+  )
+}
+
+/** Whoever misses it polls. */
+export const publish = (link: Link, prefix: string, push: string): Effect.Effect<void> =>
+  Effect.ignore(send(link.sender(), "push", "PUBLISH", [channelOf(prefix), push]))
 
 /** A view of the bytes, for a driver that knows Node's own alone. */
 export const bytesOf = (stored: Encoded): string | Buffer =>

@@ -6,7 +6,7 @@
  * and four hexadecimal digits, and so is the noncharacter itself. All other keys
  * are sent as they are.
  */
-import { bookkeepingKey, bookkeepingOwner, userKey } from "../policy/keys.js"
+import { bookkeepingKey, bookkeepingOwner, userKey, valueKey } from "../policy/keys.js"
 
 const escape = "\u{10FFFF}"
 const unsendable = /\p{Surrogate}|\u{10FFFF}/gu
@@ -47,6 +47,26 @@ export const placeOf = (key: string): Place => {
     entry,
     lease: bookkeepingKey(prefix, "lease", own),
     ended: bookkeepingKey(prefix, "ended", own)
+  }
+}
+
+/** All that belongs to one lock. Nothing is at its key. */
+export interface LockPlace {
+  readonly prefix: string
+  readonly key: string
+  readonly lease: string
+  readonly queue: string
+  readonly fence: string
+}
+
+export const lockPlaceOf = (prefix: string, name: string): LockPlace => {
+  const own = toWire(name)
+  return {
+    prefix,
+    key: valueKey(prefix, own),
+    lease: bookkeepingKey(prefix, "lock", own),
+    queue: bookkeepingKey(prefix, "queue", own),
+    fence: bookkeepingKey(prefix, "fence", own)
   }
 }
 

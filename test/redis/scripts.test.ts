@@ -458,7 +458,7 @@ describeWithServer("the steps, whatever is asked in whatever order", ["redis-ser
       await Promise.all(
         Array.from({ length: 8 }, (_, nth) => check(stage, commandsWith(ages), sequences / 8, nth))
       )
-    })
+    }, 120_000)
   })
 })
 
@@ -475,8 +475,11 @@ describeWithServer(
         Effect.flatMap(server, (it) => setStage(it, way, { isFrozen: true, maxConnections: 2 }))
       )
 
-      it("answer, leave behind and push what the pure transitions do, to the millisecond", () =>
-        check(stage, commandsWith(moments), sequences / 4, 0))
+      it(
+        "answer, leave behind and push what the pure transitions do, to the millisecond",
+        () => check(stage, commandsWith(moments), sequences / 4, 0),
+        120_000
+      )
     })
 
     it("a set without scripts does nothing once its guard has run out", () =>
