@@ -7,3 +7,4 @@
 export * as ControlledBackend from "./testing/ControlledBackend.js"
 export { cacheBackendConformance } from "./testing/cacheBackendConformance.js"
 export { cacheConformance } from "./testing/cacheConformance.js"
+export { lockConformance } from "./testing/lockConformance.js"
