@@ -285,7 +285,8 @@ const sitThrough = (waiting: Waiting, remaining: number): Effect.Effect<Grant, A
   Effect.flatMap(now, (time) => {
     const { claim, deadline, listener, restore, wait } = waiting
     const { name, token } = claim
-    const patience = Math.min(deadline - time, remaining + 1)
+    // Whole milliseconds: a timer that rings a fraction early would find it held.
+    const patience = Math.ceil(Math.min(deadline - time, remaining + 1))
     return deadline <= time
       ? Effect.zipRight(giveBack(claim), new LockTimeout({ name, wait }))
       : Effect.onInterrupt(restore(listener.untilEnded(token, patience)), () =>

@@ -1,0 +1,193 @@
+/** What keeps a lock alive, and how its holder learns that it is gone. */
+import { expect, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
+import * as TestClock from "effect/TestClock"
+import { type LockLost } from "effect-larder"
+import { broken, settleDown, startWith } from "./world.js"
+
+/** How it was lost, if it has been. */
+const watch = (lost: Effect.Effect<never, LockLost>) =>
+  Effect.map(Effect.fork(Effect.flip(lost)), (fiber) =>
+    Effect.map(Fiber.poll(fiber), (exit) =>
+      Option.match(exit, {
+        onNone: () => "held",
+        onSome: Exit.match({ onFailure: String, onSuccess: ({ reason }) => reason })
+      })
+    )
+  )
+
+it.scoped("a lock is renewed at a third of its duration, and not before", () =>
+  Effect.gen(function* () {
+    let renewals = 0
+    const { locks } = yield* startWith(({ renew }) => ({
+      renew: (...args) =>
+        Effect.zipRight(
+          Effect.sync(() => renewals++),
+          renew(...args)
+        )
+    }))
+    const { lost } = yield* locks.acquire("a", { duration: "9 seconds" })
+    const state = yield* watch(lost)
+    yield* TestClock.adjust("2999 millis")
+    expect(renewals).toBe(0)
+    yield* TestClock.adjust("1 millis")
+    expect(renewals).toBe(1)
+    yield* TestClock.adjust("1 minute")
+    expect(renewals).toBe(1 + 20)
+    expect(yield* state).toBe("held")
+  })
+)
+
+// One fiber renews all: it sleeps for that of the long one when the short one comes.
+it.scoped("a short one is renewed in time beside a long one", () =>
+  Effect.gen(function* () {
+    const { locks } = yield* startWith()
+    yield* locks.acquire("long", { duration: "1 hour" })
+    yield* settleDown
+    const { lost } = yield* locks.acquire("short", { duration: "1 second" })
+    const state = yield* watch(lost)
+    yield* TestClock.adjust("10 seconds")
+    expect(yield* state).toBe("held")
+    expect(Option.isNone(yield* locks.tryAcquire("short"))).toBe(true)
+  })
+)
+
+it.scoped("a renewal in doubt is tried again soon, and the lock is kept", () =>
+  Effect.gen(function* () {
+    let failures = 3
+    const { locks } = yield* startWith(({ renew }) => ({
+      renew: (...args) =>
+        Effect.suspend(() => (failures-- > 0 ? Effect.fail(broken) : renew(...args)))
+    }))
+    const { lost } = yield* locks.acquire("a", { duration: "9 seconds" })
+    const state = yield* watch(lost)
+    yield* TestClock.adjust("20 seconds")
+    expect(failures).toBeLessThan(0)
+    expect(yield* state).toBe("held")
+  })
+)
+
+it.scoped("a lock whose renewals all fail is lost when its duration is over, and not before", () =>
+  Effect.gen(function* () {
+    const { locks } = yield* startWith(() => ({ renew: () => Effect.fail(broken) }))
+    const { lost } = yield* locks.acquire("a", { duration: "9 seconds" })
+    const state = yield* watch(lost)
+    yield* TestClock.adjust("8999 millis")
+    expect(yield* state).toBe("held")
+    yield* TestClock.adjust("1 millis")
+    expect(yield* state).toBe("Silent")
+  })
+)
+
+it.scoped("a lock whose renewal is never answered is lost when its duration is over", () =>
+  Effect.gen(function* () {
+    let renewals = 0
+    const { locks } = yield* startWith(() => ({
+      renew: () =>
+        Effect.zipRight(
+          Effect.sync(() => renewals++),
+          Effect.never
+        )
+    }))
+    const { lost } = yield* locks.acquire("a", { duration: "9 seconds" })
+    const state = yield* watch(lost)
+    yield* TestClock.adjust("9 seconds")
+    expect(yield* state).toBe("Silent")
+    expect(renewals).toBe(1)
+  })
+)
+
+// The lock ran out while the answer was under way: to have been prolonged is worth nothing.
+it.scoped("a renewal that is confirmed too late brings nothing back", () =>
+  Effect.gen(function* () {
+    const { locks } = yield* startWith(({ renew }) => ({
+      renew: (...args) => Effect.delay(renew(...args), "10 seconds")
+    }))
+    const { lost } = yield* locks.acquire("a", { duration: "9 seconds" })
+    const state = yield* watch(lost)
+    yield* TestClock.adjust("30 seconds")
+    expect(yield* state).toBe("Silent")
+  })
+)
+
+it.scoped("it is reckoned from the question, not from the answer", () =>
+  Effect.gen(function* () {
+    const { locks } = yield* startWith(({ acquire }) => ({
+      acquire: (...args) => Effect.zipLeft(acquire(...args), Effect.sleep("5 seconds"))
+    }))
+    const acquiring = yield* Effect.fork(
+      locks.acquire("a", { duration: "9 seconds", renew: false })
+    )
+    yield* TestClock.adjust("5 seconds")
+    const state = yield* watch((yield* Fiber.join(acquiring)).lost)
+    yield* TestClock.adjust("3999 millis")
+    expect(yield* state).toBe("held")
+    yield* TestClock.adjust("1 millis")
+    expect(yield* state).toBe("Silent")
+  })
+)
+
+it.scoped("one that the server knows nothing of is lost at the next renewal", () =>
+  Effect.gen(function* () {
+    const { backend, locks } = yield* startWith()
+    const { lost, token } = yield* locks.acquire("a", { duration: "9 seconds" })
+    const state = yield* watch(lost)
+    yield* backend.release("a", token)
+    yield* TestClock.adjust("2999 millis")
+    expect(yield* state).toBe("held")
+    yield* TestClock.adjust("1 millis")
+    expect(yield* state).toBe("Taken")
+  })
+)
+
+it.scoped("withLock ends its body within one renewal of losing the lock", () =>
+  Effect.gen(function* () {
+    let token = ""
+    const { backend, locks } = yield* startWith(({ acquire }) => ({
+      acquire: (name, request) => {
+        token = request.token
+        return acquire(name, request)
+      }
+    }))
+    const seen: Array<string> = []
+    const say = (what: string) => Effect.sync(() => seen.push(what))
+    const body = Effect.onInterrupt(Effect.never, () =>
+      Effect.delay(say("the body has ended"), "1 second")
+    )
+    const running = yield* Effect.fork(
+      Effect.zipRight(
+        Effect.flip(locks.withLock("a", { duration: "9 seconds" })(body)),
+        say("withLock has")
+      )
+    )
+    yield* TestClock.adjust("6 seconds")
+    yield* backend.release("a", token)
+    yield* TestClock.adjust("3 seconds")
+    expect(seen).toEqual([])
+    yield* TestClock.adjust("1 second")
+    expect(seen).toEqual(["the body has ended", "withLock has"])
+    yield* Fiber.join(running)
+  })
+)
+
+it.scoped("what is held when the layer ends is lost, for nothing renews it any more", () =>
+  Effect.gen(function* () {
+    const { close, locks } = yield* startWith()
+    const { lost } = yield* locks.acquire("a")
+    const other = yield* locks.acquire("b")
+    const states = yield* Effect.all([watch(lost), watch(other.lost)])
+    yield* close
+    yield* settleDown
+    expect(yield* Effect.all(states)).toEqual(["Closed", "Closed"])
+  })
+)
+
+it.scoped("to give back what the server does not answer for is silent", () =>
+  Effect.gen(function* () {
+    const { locks } = yield* startWith(() => ({ release: () => Effect.fail(broken) }))
+    expect(yield* locks.withLock("a")(Effect.succeed(1))).toBe(1)
+  })
+)
