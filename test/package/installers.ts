@@ -44,7 +44,7 @@ const byNode = {
 }
 
 export const installers: ReadonlyArray<Installer> = [
-  { name: "npm", program: "npm", install: ["install"], ...byNode, ...lowest },
+  { name: "npm", program: "npm", install: ["install", "--no-audit"], ...byNode, ...lowest },
   {
     name: "pnpm",
     program: programOf("pnpm"),

@@ -18,7 +18,7 @@ declare module "vitest" {
 
 export const root = fileURLToPath(new URL("../..", import.meta.url))
 
-/** A project with the package in its `node_modules`; `effect` it finds in those of the repository. */
+/** A project with the package in its `node_modules`; `effect` is in those of the repository. */
 export const inside = Path.join(root, "node_modules/.cache/package/unpacked")
 
 export const unpacked = Path.join(inside, "node_modules/effect-larder")
@@ -48,7 +48,7 @@ export const unpack = async (tarball: string, to: string): Promise<void> => {
   await run(to, ["tar", "-xzf", tarball, "--strip-components=1"])
 }
 
-/** With `node_modules` further up, a package that nobody has installed would be found all the same. */
+/** With `node_modules` further up, a package would be found that nobody has installed. */
 const emptyPlace = (): string => {
   const places = [Os.tmpdir(), "/var/tmp", Os.homedir()]
   const place = places.find((it) => foldersFrom(it).every(hasNoModules))

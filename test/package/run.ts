@@ -6,7 +6,7 @@ const ofOthers = [
   /^(FORCE_COLOR|REDIS_URL|LARDER_.*)$/
 ]
 
-/** As in a user's shell: nothing that npm says of this package, Vitest of its run, or who runs it. */
+/** As in a user's shell: nothing that npm says of this package, or Vitest of its run. */
 const surroundings = Object.fromEntries(
   Object.entries(process.env).filter(([name]) => !ofOthers.some((pattern) => pattern.test(name)))
 )

@@ -20,7 +20,7 @@ export const installTools = async (): Promise<void> => {
   Fs.rmSync(cache, { recursive: true, force: true })
   Fs.mkdirSync(cache, { recursive: true })
   Fs.writeFileSync(Path.join(cache, "package.json"), manifest)
-  await run(cache, ["npm", "install", "--ignore-scripts", "--no-package-lock"])
+  await run(cache, ["npm", "install", "--ignore-scripts", "--no-audit", "--no-package-lock"])
   Fs.writeFileSync(installed, manifest)
 }
 
