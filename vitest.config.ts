@@ -1,5 +1,5 @@
 import { fileURLToPath } from "node:url"
-import { defineConfig } from "vitest/config"
+import { configDefaults, defineConfig } from "vitest/config"
 
 const source = (file: string) => fileURLToPath(new URL(`./src/${file}`, import.meta.url))
 
@@ -15,6 +15,8 @@ export default defineConfig({
   test: {
     environment: "node",
     include: ["test/**/*.test.ts"],
+    // Of what is packed, not of the sources: `npm run package`.
+    exclude: [...configDefaults.exclude, "test/package/**"],
     // One more than vitest would take: half of the tests wait for a server.
     maxWorkers: "100%",
     testTimeout: 30_000,

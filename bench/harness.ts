@@ -119,7 +119,7 @@ export const quantile = (samples: ReadonlyArray<number>, share: number): number 
   return below + (above - below) * (place % 1)
 }
 
-export const quartiles = (samples: ReadonlyArray<number>): Quartiles => ({
+const quartiles = (samples: ReadonlyArray<number>): Quartiles => ({
   q1: quantile(samples, 0.25),
   median: quantile(samples, 0.5),
   q3: quantile(samples, 0.75)

@@ -14,7 +14,7 @@ import { connect, makeRuntime, type RedisRuntime, ttl } from "./redisClients.js"
 import { keyOf, type User, userOf, users } from "./users.js"
 
 export const bare = "ioredis GET + JSON.parse"
-export const autoPipelining = "ioredis, auto-pipelining"
+const autoPipelining = "ioredis, auto-pipelining"
 export const dedupes = "async-cache-dedupe on Redis"
 export const bentosOnRedis = "bentocache, L2 only"
 

@@ -117,7 +117,7 @@ const comparison = ({ findings }: Comparison): string => {
   return table([head, ...rows])
 }
 
-export const duration = (nanoseconds: number): string =>
+const duration = (nanoseconds: number): string =>
   nanoseconds < 1_000
     ? `${nanoseconds.toFixed(0)} ns`
     : nanoseconds < 1_000_000

@@ -17,15 +17,12 @@ import {
 } from "./header.js"
 
 export {
-  type Codec,
   format,
   type Header,
   headerLength,
-  type Kind,
   offsets,
   type ReadHeader,
-  timeDigits,
-  writeHeader
+  timeDigits
 } from "./header.js"
 
 /**

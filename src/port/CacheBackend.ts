@@ -26,7 +26,7 @@ export type { LeaseReply, LeaseRequest } from "../policy/lease.js"
  * @since 0.1.0
  * @category errors
  */
-export const BackendErrorReason = Schema.Literal("Timeout", "Unavailable", "Refused", "Late")
+const BackendErrorReason = Schema.Literal("Timeout", "Unavailable", "Refused", "Late")
 
 /**
  * A command of a backend failed. It never reaches a caller of `Cache`: the core

@@ -16,8 +16,6 @@ import { values } from "./conformance/backend/values.js"
 import { writes } from "./conformance/backend/writes.js"
 import { register, type TestRunner } from "./conformance/register.js"
 
-export type { TestRunner } from "./conformance/register.js"
-
 /**
  * - `seed`: repeats the random sequences of a run that failed, and printed it
  *

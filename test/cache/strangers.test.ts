@@ -6,10 +6,11 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { Cache, MemoryBackend } from "effect-larder"
 import * as Envelope from "../../src/policy/envelope.js"
+import { type Header, writeHeader } from "../../src/policy/header.js"
 import { counting, crowd, startProcess } from "./world.js"
 
 describe("in a shared backend", () => {
-  const header: Envelope.Header = {
+  const header: Header = {
     codec: "j",
     kind: "v",
     createdAt: 0,
@@ -20,8 +21,8 @@ describe("in a shared backend", () => {
     version: 0,
     stamp: "0123456789abcdef"
   }
-  const text = (payload: string, changed: Partial<Envelope.Header> = {}) =>
-    Envelope.writeHeader({ ...header, ...changed }) + payload
+  const text = (payload: string, changed: Partial<Header> = {}) =>
+    writeHeader({ ...header, ...changed }) + payload
   const sound = text('"theirs"')
 
   it.scoped("what these tests write by hand is an entry, when it is sound", () =>

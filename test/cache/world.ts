@@ -23,7 +23,7 @@ export const memory: Kind = {
   layer: (options) => MemoryCache.layer({ beta: 0, ...options })
 }
 
-export const strictMemory: Kind = {
+const strictMemory: Kind = {
   name: "strict memory",
   layer: (options) => MemoryCache.layer({ beta: 0, strict: true, ...options })
 }

@@ -1,6 +1,6 @@
 /** A test runner that keeps what it hears to itself: to test the suites by what they object to. */
 import * as Effect from "effect/Effect"
-import type { TestRunner } from "../../src/testing/cacheBackendConformance.js"
+import type { TestRunner } from "../../src/testing/conformance/register.js"
 
 export interface Verdict {
   readonly passed: ReadonlyArray<string>

@@ -8,9 +8,9 @@ import {
   headerLength,
   headerText,
   offsets,
-  timeDigits,
-  writeHeader
+  timeDigits
 } from "../../src/policy/envelope.js"
+import { writeHeader } from "../../src/policy/header.js"
 
 const never = 10 ** timeDigits - 1
 

@@ -12,12 +12,12 @@ import type { Crowd, ProcessHandlers, Results } from "./processes.worker.js"
 
 export type Process = Worker<ProcessHandlers>
 
-export const startProcess = (settings: ProcessSettings) =>
+const startProcess = (settings: ProcessSettings) =>
   startWorker<ProcessHandlers>(new URL("processes.worker.ts", import.meta.url), {
     env: asEnvironment(settings)
   })
 
-export const startProcesses = (count: number, settings: ProcessSettings) =>
+const startProcesses = (count: number, settings: ProcessSettings) =>
   Effect.replicateEffect(startProcess(settings), count, { concurrency: "unbounded" })
 
 /** A Redis, and eight processes over it. */

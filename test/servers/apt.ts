@@ -12,7 +12,7 @@ import { execFile } from "node:child_process"
 import * as Path from "node:path"
 import { promisify } from "node:util"
 
-export class AptFailed extends Data.TaggedError("AptFailed")<{
+class AptFailed extends Data.TaggedError("AptFailed")<{
   readonly message: string
   readonly cause?: unknown
 }> {}

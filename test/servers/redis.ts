@@ -1,5 +1,3 @@
-export { ServerMissing } from "./binaries.js"
 export * from "./redisCluster.js"
 export * from "./redisCommands.js"
-export { ServerFailed } from "./redisProcess.js"
 export * from "./redisServer.js"

@@ -15,7 +15,7 @@ const anyValue =
 const anyKey = "any string is a key, and different keys are different entries"
 const refused = "what cannot be stored is given to the caller all the same, without an error"
 
-export const values: Readonly<Record<string, unknown>> = {
+const values: Readonly<Record<string, unknown>> = {
   null: null,
   undefined: undefined,
   zero: 0,

@@ -1,0 +1,94 @@
+/** Who installs the package, and what then runs it. */
+import * as Fs from "node:fs"
+import * as Path from "node:path"
+import { manifest } from "./manifest.js"
+import { unpack } from "./packed.js"
+import { run } from "./run.js"
+import { programOf } from "./tools.js"
+
+type Command = readonly [string, ...ReadonlyArray<string>]
+
+export interface Installer {
+  readonly name: string
+  /** Undefined where there is none for this platform. */
+  readonly program: string | undefined
+  readonly install: ReadonlyArray<string>
+  /** Runs a file; the program itself, unless it is Node. */
+  readonly runtime: (program: string) => Command
+  /** Does it run TypeScript? */
+  readonly runsTypeScript: boolean
+  /** What it calls the packed package, in a project's manifest. */
+  readonly dependencyOn: (tarball: string, project: string) => Promise<string>
+  /** The versions of others that the package is tried with. */
+  readonly effect: string
+  readonly ioredis: string
+}
+
+const { effect, ioredis, ioredis6 } = manifest.devDependencies
+
+const newest = { effect, ioredis }
+const newest6 = { effect, ioredis: ioredis6.replace("npm:ioredis@", "") }
+
+/** `^3.22.0`, or `^5.2.5 || ^6`: what it begins with. */
+const lowestOf = (range: string): string => /\d+\.\d+\.\d+/.exec(range)?.[0] ?? range
+
+const lowest = {
+  effect: lowestOf(manifest.peerDependencies.effect),
+  ioredis: lowestOf(manifest.peerDependencies.ioredis)
+}
+
+const byNode = {
+  runtime: (): Command => [process.execPath],
+  runsTypeScript: false,
+  dependencyOn: async (tarball: string) => `file:${tarball}`
+}
+
+export const installers: ReadonlyArray<Installer> = [
+  { name: "npm", program: "npm", install: ["install", "--no-audit"], ...byNode, ...lowest },
+  {
+    name: "pnpm",
+    program: programOf("pnpm"),
+    install: ["install", "--no-frozen-lockfile"],
+    ...byNode,
+    ...newest6
+  },
+  {
+    name: "bun",
+    program: programOf("bun"),
+    install: ["install", "--no-save"],
+    runtime: (program) => [program],
+    runsTypeScript: true,
+    dependencyOn: byNode.dependencyOn,
+    ...newest
+  },
+  {
+    name: "deno",
+    program: programOf("deno"),
+    install: ["install"],
+    runtime: (program) => [program, "run", "--allow-all"],
+    runsTypeScript: true,
+    // It takes a folder, and no tarball.
+    dependencyOn: async (tarball, project) => {
+      await unpack(tarball, Path.join(project, "effect-larder"))
+      return "file:./effect-larder"
+    },
+    ...newest6
+  }
+]
+
+/** Has the project depend on the package and on these, and nothing else. */
+export const install = async (
+  { dependencyOn, install, name, program }: Installer,
+  project: string,
+  tarball: string,
+  others: Readonly<Record<string, string>>
+): Promise<void> => {
+  if (program === undefined) {
+    throw new Error(`the registry has no ${name} for ${process.platform} ${process.arch}`)
+  }
+  Fs.mkdirSync(project, { recursive: true })
+  const dependencies = { "effect-larder": await dependencyOn(tarball, project), ...others }
+  const text = JSON.stringify({ private: true, type: "module", dependencies }, undefined, 2)
+  Fs.writeFileSync(Path.join(project, "package.json"), text)
+  await run(project, [program, ...install])
+}
