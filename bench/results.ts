@@ -14,7 +14,7 @@ export const keep = (results: Results): void => {
   Fs.writeFileSync(data, `${JSON.stringify(results, null, 2)}\n`)
   Fs.rmSync(Path.join(here, "charts"), { recursive: true, force: true })
   Fs.mkdirSync(Path.join(here, "charts"))
-  for (const [path, text] of Object.entries(filesOf(results))) {
+  for (const [path, text] of Object.entries(filesOf(read()))) {
     Fs.writeFileSync(Path.join(here, path), text)
   }
 }
