@@ -7,6 +7,7 @@
  */
 import * as V8 from "node:v8"
 import * as Vm from "node:vm"
+import type { Quartiles } from "./figures.js"
 
 export interface Peer {
   readonly name: string
@@ -44,12 +45,6 @@ export interface Turn {
 
 /** The turns of each peer by name, a turn a round. */
 export type Turns = ReadonlyMap<string, ReadonlyArray<Turn>>
-
-export interface Quartiles {
-  readonly q1: number
-  readonly median: number
-  readonly q3: number
-}
 
 const gcOf = (): (() => void) | undefined => {
   V8.setFlagsFromString("--expose-gc")
@@ -106,7 +101,8 @@ const take = async (
   return { time, cpu, growth: withHeap ? heap() - before : 0 }
 }
 
-const rotated = <A>(items: ReadonlyArray<A>, by: number): ReadonlyArray<A> => {
+/** In turn, each comes first. */
+export const rotated = <A>(items: ReadonlyArray<A>, by: number): ReadonlyArray<A> => {
   const start = by % items.length
   return [...items.slice(start), ...items.slice(0, start)]
 }

@@ -2,10 +2,10 @@
  * `npm run bench`: how long things take beside other caches, and whether what we
  * promise holds on this machine.
  *
- *     -- --quick             fewer rounds of all, under 90 seconds
+ *     -- --quick             fewer rounds of all, under 2 minutes
  *     -- --only hit,miss     these cases alone
  *
- * A full run of all is kept in results.json.
+ * A full run of all is kept in results.json, and RESULTS.md is made of it.
  */
 import * as Fs from "node:fs"
 import { createRequire } from "node:module"
@@ -18,6 +18,7 @@ import { redisCommands } from "./cases/redisCommands.js"
 import { redisHit } from "./cases/redisHit.js"
 import { redisMiss } from "./cases/redisMiss.js"
 import { redisRunPromise } from "./cases/redisRunPromise.js"
+import { redisStampede } from "./cases/redisStampede.js"
 import { redisWakeUp } from "./cases/redisWakeUp.js"
 import { runPromise } from "./cases/runPromise.js"
 import { stampede } from "./cases/stampede.js"
@@ -25,6 +26,7 @@ import { placement } from "./cores.js"
 import { collect } from "./harness.js"
 import { versionOfRedis } from "./overRedis.js"
 import { type Case, print, type Report } from "./report.js"
+import { keep } from "./results.js"
 
 const cases: Readonly<Record<string, Case>> = {
   hit,
@@ -35,6 +37,7 @@ const cases: Readonly<Record<string, Case>> = {
   redisHit,
   redisRunPromise,
   redisMiss,
+  redisStampede,
   redisWakeUp,
   redisCommands
 }
@@ -63,10 +66,20 @@ if (unknown.length > 0) {
 // So that servers and workers end, too: they are killed on exit.
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1))
 
-const packages = ["effect", "lru-cache", "bentocache", "async-cache-dedupe", "ioredis"]
+const packages = [
+  "effect",
+  "lru-cache",
+  "bentocache",
+  "cache-manager",
+  "@epic-web/cachified",
+  "async-cache-dedupe",
+  "keyv",
+  "@keyv/redis",
+  "@redis/client",
+  "ioredis"
+]
 const surroundings = {
   date: new Date().toISOString(),
-  isQuick,
   machine: {
     cpu: Os.cpus()[0]?.model ?? "unknown",
     cores: Os.cpus().length,
@@ -94,22 +107,16 @@ console.log(
   ].join("\n")
 )
 
-const reports: Array<Report> = []
+const found: Record<string, ReadonlyArray<Report>> = {}
 for (const name of names) {
-  const found = await cases[name]?.(isQuick)
-  for (const one of [found ?? []].flat()) {
-    reports.push(one)
-    console.log(`\n${print(one)}`)
-  }
+  const reports = [(await cases[name]?.(isQuick)) ?? []].flat()
+  found[name] = reports
+  for (const report of reports) console.log(`\n${print(report)}`)
 }
+const reports = Object.values(found).flat()
 const missed = reports.flatMap(({ targets }) => targets).filter(({ isMet }) => !isMet).length
 const skipped = reports.filter((one) => "skipped" in one).length
 console.log(missed === 0 ? "\nAll targets met." : `\nTargets not met: ${missed}.`)
 if (skipped > 0) console.log(`Cases skipped: ${skipped}.`)
 
-if (!isQuick && asked.only === undefined) {
-  Fs.writeFileSync(
-    new URL("results.json", import.meta.url),
-    `${JSON.stringify({ ...surroundings, cases: reports }, null, 2)}\n`
-  )
-}
+if (!isQuick && asked.only === undefined) keep({ ...surroundings, cases: found })

@@ -18,6 +18,7 @@ export const hit: Case = async (isQuick) => {
   const bento = Peers.makeBento()
   const byReference = Peers.makeBento({ serialize: false })
   const lru = Peers.makeLru(valueOf)
+  const promising = Peers.makePromising(() => valueOf)
   const map = new Map(keys.map((key) => [key, valueOf(key)]))
   for (const key of keys) lru.set(key, valueOf(key))
 
@@ -46,6 +47,11 @@ export const hit: Case = async (isQuick) => {
       ops: 5_000,
       turn: promised((key) => byReference.getOrSet({ key, factory: () => valueOf(key) }))
     },
+    ...promising.map(({ getOrCreate, name }) => ({
+      name,
+      ops: 20_000,
+      turn: promised(getOrCreate)
+    })),
     { name: Peers.lruFetch, turn: promised((key) => lru.fetch(key)) },
     { name: Peers.lruGet, turn: plain((key) => lru.get(key)) },
     { name: Peers.mapGet, turn: plain((key) => map.get(key)) }

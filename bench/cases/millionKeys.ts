@@ -1,10 +1,11 @@
 /** A million keys, each once, through 10,000 entries: what stays behind? */
 import * as Effect from "effect/Effect"
 import { Cache } from "effect-larder"
+import { bytes } from "../figures.js"
 import { collect, growth, interleave, type Peer } from "../harness.js"
 import { awaited, inOneFiber, valueOf } from "../loops.js"
 import * as Peers from "../peers.js"
-import { bytes, type Case, report } from "../report.js"
+import { type Case, report } from "../report.js"
 
 const rounds = 10
 /** More than 1 byte a key and it would grow; an entry left behind takes 100 and more. */

@@ -48,6 +48,11 @@ export const miss: Case = async (isQuick) => {
       prepare: () => bento.clear(),
       turn: promised((key) => bento.getOrSet({ key, factory: () => valueOf(key) }))
     },
+    ...Peers.makePromising(() => valueOf).map(({ clear, getOrCreate, name }) => ({
+      name,
+      prepare: clear,
+      turn: promised(getOrCreate)
+    })),
     { name: Peers.lruFetch, prepare: () => lru.clear(), turn: promised((key) => lru.fetch(key)) },
     {
       name: Peers.lruGet,

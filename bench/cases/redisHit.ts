@@ -1,9 +1,9 @@
 /** A hit in Redis, with nothing in front of it: so many callers at a time, in a loop each. */
 import * as Effect from "effect/Effect"
 import { inFibers, inLoops, warmUp } from "../crowds.js"
+import { ours } from "../figures.js"
 import { interleave, type Peer, type Turns } from "../harness.js"
 import { overRedis } from "../overRedis.js"
-import { ours } from "../peers.js"
 import * as RedisPeers from "../redisPeers.js"
 import { report, type Target, timesAsFast } from "../report.js"
 import { sumOfIds } from "../users.js"
@@ -56,7 +56,7 @@ export const redisHit = overRedis("Redis hit", (redis, isQuick) =>
           expected: sumOfIds,
           ...peer
         }))
-        const method = isQuick ? { warmups: 1, rounds: 5 } : { warmups: 2, rounds: 20 }
+        const method = isQuick ? { warmups: 1, rounds: 4 } : { warmups: 2, rounds: 20 }
         const turns = await interleave(title, peers, { ...method, isCollectedFirst: false })
         return report(title, turns, targets(turns), { withCpu: true })
       })

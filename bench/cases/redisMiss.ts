@@ -4,10 +4,11 @@ import { Cache } from "effect-larder"
 import type { Redis } from "ioredis"
 import { randomUUID } from "node:crypto"
 import { inFibers, inLoops, warmUp } from "../crowds.js"
+import { ours, type Sharing } from "../figures.js"
 import { interleave, type Peer } from "../harness.js"
 import { overRedis } from "../overRedis.js"
-import { ours } from "../peers.js"
 import * as Clients from "../redisClients.js"
+import * as RedisPeers from "../redisPeers.js"
 import { atMost, report } from "../report.js"
 import { count, sumOfIds, type User, userOf } from "../users.js"
 
@@ -23,6 +24,12 @@ export const redisMiss = overRedis("Redis miss", (redis, isQuick) =>
     const runtime = yield* Clients.makeRuntime(redis)
     const connection = yield* Clients.connect(redis)
     const getOrCreate = yield* lockedByHand(connection)
+    const caches = yield* RedisPeers.makeCaches(redis, () => userOf)
+    const oneLoadFor = new Map<string, Sharing>([
+      [ours, "all processes"],
+      [byHand, "all processes"],
+      ...caches.map((cache) => [cache.name, cache.oneLoadFor] as const)
+    ])
     const turnsOf = (callers: number) => [
       {
         name: ours,
@@ -34,7 +41,8 @@ export const redisMiss = overRedis("Redis miss", (redis, isQuick) =>
           fetch: (key) => getOrCreate(key, userOf),
           userIn: (found) => found as User
         })
-      }
+      },
+      ...caches.map((cache) => ({ name: cache.name, turn: inLoops(callers)(cache) }))
     ]
     // Scripts stay: they are no keys.
     const prepare = () => connection.flushall()
@@ -53,7 +61,7 @@ export const redisMiss = overRedis("Redis miss", (redis, isQuick) =>
         }))
         const method = isQuick ? { warmups: 1, rounds: 6 } : { warmups: 4, rounds: 30 }
         const turns = await interleave(title, peers, { ...method, isCollectedFirst: false })
-        return report(title, turns, [atMost(turns, byHand, 1)], { withCpu: true })
+        return report(title, turns, [atMost(turns, byHand, 1)], { withCpu: true, oneLoadFor })
       })
     )
   })

@@ -1,9 +1,9 @@
 /** A hit in Redis from outside Effect: a `runPromise` a lookup, as a web server would. */
 import * as Effect from "effect/Effect"
 import { inOneTick, inTicksOfTheirOwn, warmUp } from "../crowds.js"
+import { ours } from "../figures.js"
 import { interleave, type Peer } from "../harness.js"
 import { overRedis } from "../overRedis.js"
-import { ours } from "../peers.js"
 import * as RedisPeers from "../redisPeers.js"
 import { report } from "../report.js"
 import { sumOfIds, type User } from "../users.js"

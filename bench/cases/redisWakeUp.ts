@@ -8,10 +8,9 @@
 import * as Effect from "effect/Effect"
 import { monitor, type Overheard, type RedisServer } from "../../test/servers/redis.js"
 import { startWorker, type Worker } from "../../test/servers/worker.js"
+import { ours, type Report } from "../figures.js"
 import { announce, collect, progress, quantile } from "../harness.js"
 import { overRedis } from "../overRedis.js"
-import { ours } from "../peers.js"
-import type { Report } from "../report.js"
 import { asEnvironment } from "../workers/settings.js"
 import type { Arrivals, Question, WakeUpHandlers } from "../workers/wakeUp.js"
 
@@ -167,6 +166,7 @@ const reportOf = (
     title: `${title}: ${processes * clients} clients in ${processes} processes`,
     columns: ["", "wakes", "p50 (ms)", "p99 (ms)", "longest (ms)", "CPU of a client (µs)"],
     rows: [row(ours, ofOurs), row(byHand, ofByHand)],
+    charted: ["p50 (ms)", "p99 (ms)"],
     targets: [
       {
         what: `p99 at most ${allowance} ms later than ${byHand}`,

@@ -36,6 +36,10 @@ export const runPromise: Case = async (isQuick) => {
       name: Peers.bentos,
       turn: promised((key) => bento.getOrSet({ key, factory: () => valueOf(key) }))
     },
+    ...Peers.makePromising(() => valueOf).map(({ getOrCreate, name }) => ({
+      name,
+      turn: promised(getOrCreate)
+    })),
     { name: Peers.lruFetch, turn: promised((key) => lru.fetch(key)) }
   ].map((peer) => ({ ops: 10_000, expected: sumOf(keyAt), ...peer }))
 
