@@ -43,101 +43,45 @@ const outputOf = async (file: string, url: string): Promise<string> => {
   return stdout
 }
 
-const expected = {
-  "bentocache/before.ts": `
-10 requests: 1 query
-10 requests for what fails: 10 queries
-deleted during a rebuild: the price is 200, the cache says 100
-`,
-  "bentocache/after.ts": `
-10 requests: 1 query
-10 requests for what fails: 1 query
-invalidated during a rebuild: the price is 200, the cache says 200
-`,
-  "cache-manager/before.ts": `
-2 instances, 6 requests: 2 queries
-the price is 200. Here: 200, there: 100
-`,
-  "cache-manager/after.ts": `
-2 instances, 6 requests: 1 query
-the price is 200. Here: 200, there: 200
-`,
-  "cachified/before.ts": `
-deleted during a rebuild: the price is 200, the cache says 100
-without Redis: MaxRetriesPerRequestError
-`,
-  "cachified/after.ts": `
-invalidated during a rebuild: the price is 200, the cache says 200
-without Redis: 200
-`,
-  "effect-cache/before.ts": `
-who waits with one that gives up: Failure
-failed once: Failure, and once there is a pear: Failure
-invalidated during a load: the price is 200, the cache says 100
-`,
-  "effect-cache/after.ts": `
-who waits with one that gives up: Success
-failed once: Failure, and once there is a pear: Success
-invalidated during a load: the price is 200, the cache says 200
-`,
-  "keyv/before.ts": `
-10 requests: 10 queries
-a Date by its type; in truth a string: 1970-01-01T00:00:00.000Z
-`,
-  "keyv/after.ts": `
-10 requests: 1 query
-a Date: true, 1970-01-01T00:00:00.000Z
-`,
-  "persisted-cache/before.ts": `
-2 instances: 2 queries
-invalidated during a rebuild: the price is 200, the cache says 100
-`,
-  "persisted-cache/after.ts": `
-2 instances: 1 query
-invalidated during a rebuild: the price is 200, the cache says 200
-`,
-  "redlock/before.ts": `
-one apple, three customers: sold, sold out, sold out
-all 10 steps are done. Told that the lock is lost: false
-The operation was unable to achieve a quorum during its retry window.
-`,
-  "redlock/after.ts": `
-one apple, three customers: sold, sold out, sold out
-The lock "apples" is lost (Taken)
-`
-}
+const textOf = (file: string): string => Fs.readFileSync(Path.join(folder, file), "utf8")
 
-it("all programs of examples/migrating are run", () => {
-  const files = Fs.readdirSync(folder, { recursive: true, encoding: "utf8" })
-    .map((file) => file.replaceAll("\\", "/"))
-    .filter((file) => file.includes("/"))
-  expect(files.toSorted()).toEqual(Object.keys(expected).toSorted())
+/** `bentocache/before` and so on: a program, and in a text beside it what it prints. */
+const programs = Fs.readdirSync(folder, { recursive: true, encoding: "utf8" })
+  .map((file) => file.replaceAll("\\", "/"))
+  .filter((file) => file.includes("/") && file.endsWith(".ts"))
+  .map((file) => file.slice(0, -".ts".length))
+  .toSorted()
+
+it("of each library there is a before and an after", () => {
+  const libraries = [...new Set(programs.map(Path.dirname))]
+  expect(libraries).toHaveLength(7)
+  expect(programs).toEqual(libraries.flatMap((name) => [`${name}/after`, `${name}/before`]))
 })
 
-it.each(Object.entries(expected))(
-  "the page shows %s as it is, and what it prints",
-  (file, text) => {
-    const page = Fs.readFileSync(
-      Path.join(root, "docs/migrating", `${Path.dirname(file)}.md`),
-      "utf8"
-    )
-    const code = Fs.readFileSync(Path.join(folder, file), "utf8")
-    const shown = `<!-- examples/migrating/${file} -->\n\`\`\`ts\n${code}\`\`\`\n`
-    expect(page).toContain(`${shown}\n\`\`\`text${text}\`\`\`\n`)
+it.each(programs)("%s is on its page as it is, with what it prints", (program) => {
+  const page = Fs.readFileSync(
+    Path.join(root, "docs/migrating", `${Path.dirname(program)}.md`),
+    "utf8"
+  )
+  for (const [extension, language] of [
+    ["ts", "ts"],
+    ["txt", "text"]
+  ]) {
+    const file = `${program}.${extension}`
+    const block = `\`\`\`${language}\n${textOf(file)}\`\`\`\n`
+    expect(page).toContain(`<!-- examples/migrating/${file} -->\n${block}`)
   }
-)
+})
 
 describeWithServer("examples/migrating", ["redis-server"], () => {
   const server = started(startRedis({ own: true }))
 
   // In a database each: what two of them call `price:apple` is not the same entry.
-  it.concurrent.each(
-    Object.entries(expected).map(([file, text], index) => [file, text, index + 1])
-  )(
+  it.concurrent.each(programs.map((program, index) => [program, index] as const))(
     "%s prints what it should",
-    async (file, text, database) => {
+    async (program, database) => {
       const { url } = await Effect.runPromise(server)
-      expect(await outputOf(String(file), `${url}/${database}`)).toBe(String(text).trimStart())
+      expect(await outputOf(`${program}.ts`, `${url}/${database}`)).toBe(textOf(`${program}.txt`))
     },
     120_000
   )
@@ -157,7 +101,7 @@ type Open = (url: string) => Promise<Instance>
 const lateBound = () => {
   const creates = new Map<string, Create>()
   return {
-    create: (key: string) => (creates.get(key) ?? Promise.reject)(),
+    create: (key: string) => creates.get(key)!(),
     telling:
       (lookup: (key: string) => Promise<unknown>): Instance["lookup"] =>
       (key, create) => {
