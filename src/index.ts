@@ -2,6 +2,7 @@
  * Caching for Effect programs that cannot be stampeded: everything that needs no
  * driver.
  *
+ * @module effect-larder
  * @since 0.1.0
  */
 export {

@@ -1,6 +1,7 @@
 /**
  * Redis and Valkey: needs `ioredis`, 5 or 6.
  *
+ * @module effect-larder/redis
  * @since 0.1.0
  */
 export {

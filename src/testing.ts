@@ -2,6 +2,7 @@
  * For people who write backends, and for tests that need to decide what comes
  * first.
  *
+ * @module effect-larder/testing
  * @since 0.1.0
  */
 export * as ControlledBackend from "./testing/ControlledBackend.js"
