@@ -25,10 +25,6 @@ const program = Effect.gen(function* () {
 // #endregion
 
 const logger = Logger.make(({ logLevel, message }) => console.log(`${logLevel.label} ${message}`))
+const LoggerLive = Logger.replace(Logger.defaultLogger, logger)
 
-Effect.runPromise(
-  program.pipe(
-    Effect.provide(CacheLive),
-    Effect.provide(Logger.replace(Logger.defaultLogger, logger))
-  )
-)
+Effect.runPromise(program.pipe(Effect.provide(Layer.provideMerge(CacheLive, LoggerLive))))

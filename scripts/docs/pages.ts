@@ -1,4 +1,4 @@
-/** The pages, in the order in which they are read, and what each says of itself. */
+/** The pages, and what each says of itself. */
 import * as Fs from "node:fs"
 import * as Path from "node:path"
 import { fileURLToPath } from "node:url"
@@ -8,7 +8,8 @@ export const root = fileURLToPath(new URL("../..", import.meta.url))
 export const read = (file: string): string => Fs.readFileSync(Path.join(root, file), "utf8")
 export const exists = (file: string): boolean => Fs.existsSync(Path.join(root, file))
 
-const all = [
+/** In which they are read: each leads to the next. */
+export const order = [
   "docs/why.md",
   "docs/quickstart.md",
   "docs/regions-and-schemas.md",
@@ -35,7 +36,7 @@ export const arriving = [
   "docs/demo.svg"
 ]
 
-export const pages = all.filter((file) => exists(file) || !arriving.includes(file))
+export const pages = order.filter((file) => exists(file) || !arriving.includes(file))
 
 /** All that is written by hand: the front page, the pages in order, and the rest. */
 export const documents = (): ReadonlyArray<string> => {

@@ -7,6 +7,7 @@ import {
   documents,
   exists,
   introductionOf,
+  order,
   pages,
   read,
   root
@@ -20,7 +21,7 @@ const filesIn = (folder: string, extension: string): ReadonlyArray<string> =>
     .filter((file) => file.endsWith(extension))
 
 const written = documents()
-const linking = [...written, ...filesIn("docs/api", ".md"), "llms.txt", "CHANGELOG.md"]
+const linking = [...written, ...filesIn("docs/api", ".md"), "llms.txt", "CHANGELOG.md", "SECURITY.md"]
 
 /** A page without its code: what looks like a link there is none. */
 const proseOf = (page: string): string =>
@@ -94,13 +95,12 @@ describe("the pages", () => {
     )
   })
 
-  it.each(pages.slice(0, -1).map((page, index) => [page, pages[index + 1] ?? ""] as const))(
+  it.each(pages.map((page) => [page, order[order.indexOf(page) + 1] ?? "docs/api/README.md"]))(
     "%s leads to %s",
     (page, next) => {
-      const last = read(page).trimEnd().split("\n").at(-1)
-      expect(last).toBe(
-        `Next: [${introductionOf(next).title}](${Path.relative(Path.dirname(page), next)})`
-      )
+      const [, title, link] = /\nNext: \[(.*)\]\((.*)\)\n$/.exec(read(page)) ?? []
+      expect(link).toBe(Path.relative(Path.dirname(page), next))
+      if (pages.includes(next)) expect(title).toBe(introductionOf(next).title)
     }
   )
 
