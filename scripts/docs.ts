@@ -8,9 +8,9 @@ import * as Fs from "node:fs"
 import * as Os from "node:os"
 import * as Path from "node:path"
 import { parseArgs } from "node:util"
-import { Application } from "typedoc"
 import { embed } from "./docs/embed.js"
 import { documents, exists, read, root } from "./docs/pages.js"
+import { writeReference } from "./docs/reference.js"
 
 const { check = false } = parseArgs({ options: { check: { type: "boolean" } } }).values
 
@@ -34,23 +34,11 @@ const filesIn = (folder: string): ReadonlyArray<string> =>
 
 const api = "docs/api"
 
-/** The reference as it is now, in a folder of its own. */
-const makeReference = async (out: string): Promise<void> => {
-  const app = await Application.bootstrapWithPlugins({ out, options: root })
-  const project = await app.convert()
-  if (project === undefined) throw new Error("TypeDoc cannot read the sources")
-  app.validate(project)
-  await app.generateOutputs(project)
-  if (app.logger.hasErrors() || app.logger.hasWarnings()) {
-    throw new Error("TypeDoc has complaints: see above")
-  }
-}
-
 for (const file of [...documents(), "llms.txt"]) put(file, embed(read(file), file))
 
 const made = Fs.mkdtempSync(Path.join(Os.tmpdir(), "larder-api-"))
 try {
-  await makeReference(made)
+  await writeReference(made)
   for (const file of new Set([...filesIn(made), ...filesIn(Path.join(root, api))])) {
     const path = Path.join(made, file)
     put(Path.join(api, file), Fs.existsSync(path) ? Fs.readFileSync(path, "utf8") : undefined)

@@ -19,11 +19,16 @@ export {
   type SharedCacheOptions
 } from "./Cache.js"
 export { CacheRecorder, type Load } from "./CacheRecorder.js"
+/** A typed part of a cache. */
 export * as CacheRegion from "./CacheRegion.js"
+/** The rules that a backend keeps, as pure functions. */
 export * as Lease from "./policy/lease.js"
+/** A shared backend in memory: a server without a socket. */
 export * as MemoryBackend from "./memory/MemoryBackend.js"
+/** A cache in this process. */
 export * as MemoryCache from "./memory.js"
 export { MemoryCacheLive } from "./memory.js"
+/** A cache that is none. */
 export * as NoopCache from "./NoopCache.js"
 export { layer as NoopCacheLive } from "./NoopCache.js"
 export {

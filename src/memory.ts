@@ -16,6 +16,8 @@ import { capacity, settings } from "./core/settings.js"
 import * as NoopCache from "./NoopCache.js"
 
 /**
+ * What `MemoryCache.layer` takes besides what all caches take.
+ *
  * - `capacity`: how many entries it holds; beyond that one goes that has not been
  *   used for long (SIEVE, `core/sieve.ts`); default 10,000
  * - `strict`: refuses to store what a shared backend would refuse; default false

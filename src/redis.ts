@@ -11,5 +11,6 @@ export {
   RedisUnavailable,
   type Sentinels
 } from "./redis/RedisClient.js"
+/** A cache that all processes share: entries in Redis, one load across them all. */
 export * as RedisCache from "./redisCache.js"
 export { RedisCacheLive } from "./redisCache.js"

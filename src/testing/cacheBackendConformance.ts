@@ -19,6 +19,8 @@ import { register, type TestRunner } from "./conformance/register.js"
 export type { TestRunner } from "./conformance/register.js"
 
 /**
+ * What `cacheBackendConformance` takes.
+ *
  * - `seed`: repeats the random sequences of a run that failed, and printed it
  *
  * @since 0.1.0

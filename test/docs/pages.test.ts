@@ -21,7 +21,13 @@ const filesIn = (folder: string, extension: string): ReadonlyArray<string> =>
     .filter((file) => file.endsWith(extension))
 
 const written = documents()
-const linking = [...written, ...filesIn("docs/api", ".md"), "llms.txt", "CHANGELOG.md", "SECURITY.md"]
+const linking = [
+  ...written,
+  ...filesIn("docs/api", ".md"),
+  "llms.txt",
+  "CHANGELOG.md",
+  "SECURITY.md"
+]
 
 /** A page without its code: what looks like a link there is none. */
 const proseOf = (page: string): string =>
