@@ -7,7 +7,7 @@ const readme = read("README.md")
 
 it("the README begins with a program of at most 20 lines, and its output", () => {
   const [, code = "", output] =
-    /^```.*\n([^]*?)^```\n\n<!-- .* -->\n\n```text\n([^]*?)^```$/m.exec(readme) ?? []
+    /^```.*\n([^]*?)^```\n\n<!-- .* -->\n```text\n([^]*?)^```$/m.exec(readme) ?? []
   expect(code).toContain("runPromise")
   expect(code.trimEnd().split("\n").length).toBeLessThanOrEqual(20)
   expect(output).toContain("1 query")

@@ -5,11 +5,11 @@
  *     <!-- examples/first-steps.ts#program -->    from `// #region program` to `// #endregion`
  *     <!-- examples/first-steps.txt -->           what it prints
  *
- * The block below a marker is replaced by what its file says now. And lists of pages, between
- * `<!-- pages -->` and `<!-- end of pages -->`.
+ * The block below a marker is replaced by what its file says now. So are lists of pages, between
+ * `<!-- pages -->` and `<!-- end of pages -->`, and the last line of a page, which leads to the next.
  */
 import * as Path from "node:path/posix"
-import { introductionOf, pages, read } from "./pages.js"
+import { introductionOf, pages, read, reference } from "./pages.js"
 
 const languages: Readonly<Record<string, string>> = { ".txt": "text", ".mjs": "js" }
 
@@ -17,15 +17,28 @@ const marker = /^(<!-- (examples\/[^\s#]+)(?:#(\S+))? -->\n)(?:\n*```[^]*?^```\n
 
 const list = /^(<!-- pages -->\n)[^]*?^(<!-- end of pages -->\n)/gm
 
-/** The page as its examples have it. */
+/** The page as its examples, and the other pages, have it. */
 export const embed = (page: string, file: string): string =>
-  page
+  lead(page, file)
     .replace(marker, (_, line: string, example: string, region: string | undefined) => {
       const extension = Path.extname(example)
       const language = languages[extension] ?? extension.slice(1)
-      return `${line}\n\`\`\`${language}\n${excerpt(example, region)}\`\`\`\n`
+      return `${line}\`\`\`${language}\n${excerpt(example, region)}\`\`\`\n`
     })
     .replace(list, (_, start: string, end: string) => `${start}\n${listOfPages(file)}\n${end}`)
+
+const lead = (page: string, file: string): string => {
+  const at = pages.indexOf(file)
+  if (at < 0) return page
+  const next = pages[at + 1]
+  const link =
+    next === undefined
+      ? `[Reference](${linkTo(reference, file)})`
+      : `[${introductionOf(next).title}](${linkTo(next, file)})`
+  return `${page.replace(/\n+Next: .*\n*$/, "").trimEnd()}\n\nNext: ${link}\n`
+}
+
+const linkTo = (page: string, from: string): string => Path.relative(Path.dirname(from), page)
 
 const excerpt = (example: string, region: string | undefined): string => {
   const text = read(example)
@@ -51,6 +64,6 @@ const listOfPages = (file: string): string =>
   pages
     .map((page) => {
       const { about, title } = introductionOf(page)
-      return `- [${title}](${Path.relative(Path.dirname(file), page)}): ${about}\n`
+      return `- [${title}](${linkTo(page, file)}): ${about}\n`
     })
     .join("")

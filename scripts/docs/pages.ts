@@ -9,7 +9,7 @@ export const read = (file: string): string => Fs.readFileSync(Path.join(root, fi
 export const exists = (file: string): boolean => Fs.existsSync(Path.join(root, file))
 
 /** In which they are read: each leads to the next. */
-export const order = [
+const order = [
   "docs/why.md",
   "docs/quickstart.md",
   "docs/regions-and-schemas.md",
@@ -27,6 +27,9 @@ export const order = [
   "docs/errors-and-log-lines.md",
   "docs/troubleshooting.md"
 ]
+
+/** Where the last of them leads. */
+export const reference = "docs/api/README.md"
 
 /** On their way here: what links to them is not broken, and what is listed leaves them out. */
 export const arriving = [
@@ -46,13 +49,15 @@ export const documents = (): ReadonlyArray<string> => {
   return [...new Set(["README.md", ...pages, ...inDocs.toSorted()])]
 }
 
-/** A page begins with its title, and with one paragraph that says what it is for. */
+/** A page begins with its title, and with a sentence of what it is for. */
 export const introductionOf = (
   file: string
 ): { readonly title: string; readonly about: string } => {
   const [, title, about] = /^# (.+)\n\n((?:.+\n)+)/.exec(read(file)) ?? []
-  if (title === undefined || about === undefined) {
-    throw new Error(`${file} does not begin with a title and what it is for`)
+  const [sentence] = /^.*?\.(?=\s|$)/.exec(about?.replace(/\s+/g, " ") ?? "") ?? []
+  if (title === undefined || sentence === undefined) {
+    throw new Error(`${file} does not begin with a title and a sentence of what it is for`)
   }
-  return { title, about: about.trim().replaceAll("\n", " ") }
+  // A link would lead from that page, not from where the sentence is quoted.
+  return { title, about: sentence.replace(/\[([^\]]*)\]\([^)]*\)/g, "$1") }
 }
