@@ -1,6 +1,6 @@
 /**
  * `npm run docs`: writes what can be made from other files: the code on the pages, the lists of
- * pages, and the reference in docs/api.
+ * pages, what leads from one to the next, and the reference in docs/api.
  *
  *     -- --check    writes nothing, and fails if any of them is not what would be written
  */
