@@ -5,6 +5,7 @@ import { RedisCache, RedisClient } from "effect-larder/redis"
 import { deserialize, serialize } from "node:v8"
 import { gunzipSync, gzipSync } from "node:zlib"
 
+// #region codec
 const codec: CacheCodec = {
   encode: (value) => gzipSync(serialize(value)),
   // What throws is a miss. The limit is for bytes that somebody else has put there.
@@ -14,6 +15,7 @@ const codec: CacheCodec = {
 const CacheLive = RedisCache.layer({ prefix: "example-bytes", codec }).pipe(
   Layer.provide(RedisClient.layer({ url: process.env["REDIS_URL"] }))
 )
+// #endregion
 
 const stations = Array.from({ length: 1000 }, (_, id) => [id, `station ${id}`] as const)
 const loadTimetable = Effect.sync(() => ({

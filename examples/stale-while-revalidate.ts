@@ -1,6 +1,7 @@
 import { Console, Duration, Effect, Fiber, Layer, TestClock, TestContext } from "effect"
 import { Cache, MemoryCache } from "effect-larder"
 
+// #region life
 let edition = 0
 const loadNews = Effect.delay(
   Effect.sync(() => ++edition),
@@ -43,6 +44,7 @@ const program = Effect.gen(function* () {
   const { hits, loads, misses, stale } = yield* Cache.counters
   yield* Console.log(`${misses} misses, ${hits} hits, ${stale} stale: ${loads} loads`)
 })
+// #endregion
 
 Effect.runPromise(
   program.pipe(Effect.provide(Layer.provideMerge(MemoryCache.layer(), TestContext.TestContext)))

@@ -76,19 +76,53 @@ export class Cache extends Context.Tag("effect-larder/Cache")<Cache, Service>() 
    *
    * With `runSync`, a memory hit, or a miss with a synchronous creator, works.
    *
+   * @example
+   * ```ts
+   * import * as Effect from "effect/Effect"
+   * import { Cache } from "effect-larder"
+   *
+   * declare const loadPrice: (id: number) => Effect.Effect<number, "NoSuchProduct">
+   *
+   * export const price = (id: number) =>
+   *   Cache.getOrCreate(`price:${id}`, loadPrice(id), {
+   *     ttl: "1 minute",
+   *     staleWhileRevalidate: "10 minutes"
+   *   })
+   * ```
+   *
    * @since 0.1.0
    */
   static readonly getOrCreate: Accessors<Cache>["getOrCreate"] = this.all.getOrCreate
 
   /**
-   * `getOrCreate` for pipes: `loadUser(id).pipe(Cache.cached("user:" + id))`.
+   * `getOrCreate` for pipes.
+   *
+   * @example
+   * ```ts
+   * import * as Effect from "effect/Effect"
+   * import { Cache } from "effect-larder"
+   *
+   * declare const loadPrice: (id: number) => Effect.Effect<number>
+   *
+   * export const price = (id: number) =>
+   *   loadPrice(id).pipe(Cache.cached(`price:${id}`, { ttl: "1 minute" }))
+   * ```
    *
    * @since 0.1.0
    */
   static readonly cached: Accessors<Cache>["cached"] = this.all.cached
 
   /**
-   * The fresh value of `key`, or none. A stale one is none, and a miss.
+   * The fresh value of `key`, or none. A stale one is none, and a miss. Without a
+   * schema its type is unknown.
+   *
+   * @example
+   * ```ts
+   * import * as Schema from "effect/Schema"
+   * import { Cache } from "effect-larder"
+   *
+   * export const price = Cache.get("price:42", Schema.Number)
+   * ```
    *
    * @since 0.1.0
    */
@@ -96,7 +130,14 @@ export class Cache extends Context.Tag("effect-larder/Cache")<Cache, Service>() 
 
   /**
    * Stores a value, and overtakes what is being rebuilt. What cannot be stored
-   * is logged, and leaves no entry.
+   * is logged, and leaves no entry. Such an entry is never refreshed early.
+   *
+   * @example
+   * ```ts
+   * import { Cache } from "effect-larder"
+   *
+   * export const setPrice = Cache.set("price:42", 7, { ttl: "1 minute" })
+   * ```
    *
    * @since 0.1.0
    */
@@ -108,6 +149,18 @@ export class Cache extends Context.Tag("effect-larder/Cache")<Cache, Service>() 
    *
    * While the backend does not confirm, this gives `false`, holds in this
    * process alone, and is replayed; see `health`.
+   *
+   * @example
+   * ```ts
+   * import * as Effect from "effect/Effect"
+   * import { Cache } from "effect-larder"
+   *
+   * declare const storePrice: (id: number, price: number) => Effect.Effect<void>
+   *
+   * // After the write: what is read before it would be cached again.
+   * export const changePrice = (id: number, price: number) =>
+   *   Effect.zipRight(storePrice(id, price), Cache.invalidate(`price:${id}`))
+   * ```
    *
    * @since 0.1.0
    */
@@ -169,6 +222,17 @@ export class Cache extends Context.Tag("effect-larder/Cache")<Cache, Service>() 
    * A cache over a backend of your own. A wrong setting is a defect, and so is a codec
    * over a backend that has no place for bytes.
    *
+   * @example
+   * ```ts
+   * import * as Effect from "effect/Effect"
+   * import * as Layer from "effect/Layer"
+   * import { Cache, MemoryBackend } from "effect-larder"
+   *
+   * export const CacheLive = Layer.unwrapEffect(
+   *   Effect.map(MemoryBackend.make(), (backend) => Cache.fromBackend(backend, { prefix: "shop" }))
+   * )
+   * ```
+   *
    * @since 0.1.0
    */
   static readonly fromBackend = (
@@ -193,6 +257,8 @@ export class Cache extends Context.Tag("effect-larder/Cache")<Cache, Service>() 
 }
 
 /**
+ * What belongs to the tag.
+ *
  * @since 0.1.0
  */
 export declare namespace Cache {

@@ -21,6 +21,17 @@ export interface Load {
 /**
  * Records the runs of creators, in the order in which they ended.
  *
+ * @example
+ * ```ts
+ * import * as Effect from "effect/Effect"
+ * import { Cache, CacheRecorder, MemoryCache } from "effect-larder"
+ *
+ * export const program = Effect.gen(function* () {
+ *   yield* Cache.getOrCreate("answer", Effect.succeed(42))
+ *   return yield* CacheRecorder.loads() // [{ key: "answer", outcome: "success", millis: 0 }]
+ * }).pipe(Effect.provide(MemoryCache.layerTest))
+ * ```
+ *
  * @since 0.1.0
  * @category tags
  */

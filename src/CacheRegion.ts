@@ -163,6 +163,32 @@ export interface CacheLookup<K, A, E, C> {
  * to be used where a layer is built. What is refreshed behind then runs with the
  * layer's services, not with those of the request that happened to read.
  *
+ * @example
+ * ```ts
+ * import * as Context from "effect/Context"
+ * import * as Effect from "effect/Effect"
+ * import * as Layer from "effect/Layer"
+ * import * as Schema from "effect/Schema"
+ * import { type Cache, CacheRegion } from "effect-larder"
+ *
+ * class Pool extends Context.Tag("Pool")<
+ *   Pool,
+ *   { readonly query: (name: string) => Effect.Effect<string> }
+ * >() {}
+ *
+ * const reports = CacheRegion.make({ name: "report", value: Schema.String })
+ *
+ * class Reports extends Context.Tag("Reports")<
+ *   Reports,
+ *   CacheRegion.CacheLookup<string, string, never, Cache>
+ * >() {}
+ *
+ * export const ReportsLive: Layer.Layer<Reports, never, Pool> = Layer.effect(
+ *   Reports,
+ *   CacheRegion.withLookup(reports, (name) => Effect.flatMap(Pool, (pool) => pool.query(name)))
+ * )
+ * ```
+ *
  * @since 0.1.0
  * @category constructors
  */

@@ -14,6 +14,16 @@ import { SharedCache } from "./SharedCache.js"
  * Every read misses, every write succeeds, nothing is coalesced: each caller
  * runs its own creator.
  *
+ * @example
+ * ```ts
+ * import * as Effect from "effect/Effect"
+ * import { Cache, NoopCache } from "effect-larder"
+ *
+ * export const program = Cache.getOrCreate("answer", Effect.succeed(42)).pipe(
+ *   Effect.provide(NoopCache.layer)
+ * )
+ * ```
+ *
  * @since 0.1.0
  * @category layers
  */

@@ -2,6 +2,7 @@
  * Caching for Effect programs that cannot be stampeded: everything that needs no
  * driver.
  *
+ * @module effect-larder
  * @since 0.1.0
  */
 export {
@@ -18,6 +19,7 @@ export {
   type SharedCacheOptions
 } from "./Cache.js"
 export { CacheRecorder, type Load } from "./CacheRecorder.js"
+/** A typed part of a cache. */
 export * as CacheRegion from "./CacheRegion.js"
 export {
   DistributedLock,
@@ -25,11 +27,16 @@ export {
   type LockOptions,
   type WaitOptions
 } from "./DistributedLock.js"
+/** The rules that a backend keeps, as pure functions. */
 export * as Lease from "./policy/lease.js"
+/** A shared backend in memory: a server without a socket. */
 export * as MemoryBackend from "./memory/MemoryBackend.js"
+/** A cache in this process. */
 export * as MemoryCache from "./memory.js"
 export { MemoryCacheLive } from "./memory.js"
+/** Locks in this process. */
 export * as MemoryLock from "./memoryLock.js"
+/** A cache that is none. */
 export * as NoopCache from "./NoopCache.js"
 export { layer as NoopCacheLive } from "./NoopCache.js"
 export {

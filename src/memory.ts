@@ -16,6 +16,8 @@ import { capacity, settings } from "./core/settings.js"
 import * as NoopCache from "./NoopCache.js"
 
 /**
+ * What `MemoryCache.layer` takes besides what all caches take.
+ *
  * - `capacity`: how many entries it holds; beyond that one goes that has not been
  *   used for long (SIEVE, `core/sieve.ts`); default 10,000
  * - `strict`: refuses to store what a shared backend would refuse; default false
@@ -35,6 +37,18 @@ export interface MemoryCacheOptions extends CacheOptions {
  *
  * A wrong setting is a defect when the layer is built.
  *
+ * @example
+ * ```ts
+ * import * as Effect from "effect/Effect"
+ * import { Cache, MemoryCache } from "effect-larder"
+ *
+ * const CacheLive = MemoryCache.layer({ capacity: 50_000, ttl: "5 minutes" })
+ *
+ * export const program = Cache.getOrCreate("answer", Effect.succeed(42)).pipe(
+ *   Effect.provide(CacheLive)
+ * )
+ * ```
+ *
  * @since 0.1.0
  * @category layers
  */
@@ -49,6 +63,17 @@ export const layer = (options: MemoryCacheOptions = {}): Layer.Layer<Cache> =>
 /**
  * `layer` with its options from `Config`.
  *
+ * @example
+ * ```ts
+ * import * as Config from "effect/Config"
+ * import { MemoryCache } from "effect-larder"
+ *
+ * export const CacheLive = MemoryCache.layerConfig({
+ *   capacity: Config.withDefault(Config.integer("PRICES_CAPACITY"), 50_000),
+ *   ttl: Config.duration("PRICES_TTL")
+ * })
+ * ```
+ *
  * @since 0.1.0
  * @category layers
  */
@@ -58,6 +83,20 @@ export const layerConfig = (
 
 /**
  * For tests: strict, never refreshed early, with the loads recorded.
+ *
+ * @example
+ * ```ts
+ * import * as Effect from "effect/Effect"
+ * import { Cache, CacheRecorder, MemoryCache } from "effect-larder"
+ *
+ * const answer = Cache.getOrCreate("answer", Effect.succeed(42))
+ *
+ * export const program = Effect.gen(function* () {
+ *   yield* answer
+ *   yield* answer
+ *   return yield* CacheRecorder.loads("answer") // one, though it was asked for twice
+ * }).pipe(Effect.provide(MemoryCache.layerTest))
+ * ```
  *
  * @since 0.1.0
  * @category layers
@@ -86,6 +125,16 @@ export const layerTest: Layer.Layer<Cache | CacheRecorder> = Layer.scopedContext
  * (`LARDER_CACHE_PREFIX`, `LARDER_CACHE_DEFAULT_TTL`, `LARDER_CACHE_CAPACITY`).
  * What is wrong there is a warning, and the default holds.
  * `LARDER_CACHE_ENABLED=false` gives a cache that never hits.
+ *
+ * @example
+ * ```ts
+ * import * as Effect from "effect/Effect"
+ * import { Cache, MemoryCacheLive } from "effect-larder"
+ *
+ * export const program = Cache.getOrCreate("answer", Effect.succeed(42)).pipe(
+ *   Effect.provide(MemoryCacheLive)
+ * )
+ * ```
  *
  * @since 0.1.0
  * @category layers

@@ -1,6 +1,7 @@
 /**
  * Redis and Valkey: needs `ioredis`, 5 or 6.
  *
+ * @module effect-larder/redis
  * @since 0.1.0
  */
 export {
@@ -10,6 +11,7 @@ export {
   RedisUnavailable,
   type Sentinels
 } from "./redis/RedisClient.js"
+/** A cache that all processes share: entries in Redis, one load across them all. */
 export * as RedisCache from "./redisCache.js"
 export { RedisCacheLive } from "./redisCache.js"
 export * as RedisLock from "./redisLock.js"

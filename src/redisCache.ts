@@ -28,7 +28,18 @@ export interface RedisCacheOptions extends SharedCacheOptions {}
  * A cache in Redis, for all processes that use the same prefix.
  *
  * What a fault of Redis costs is time, at most one `commandTimeout` a lookup: the
- * creator then runs without a lease, once a process.
+ * creator then runs without a lease, once a process. A wrong setting is a defect when
+ * the layer is built.
+ *
+ * @example
+ * ```ts
+ * import * as Layer from "effect/Layer"
+ * import { RedisCache, RedisClient } from "effect-larder/redis"
+ *
+ * export const CacheLive = RedisCache.layer({ prefix: "shop", ttl: "10 minutes" }).pipe(
+ *   Layer.provide(RedisClient.layer())
+ * )
+ * ```
  *
  * @since 0.1.0
  * @category layers
@@ -42,6 +53,17 @@ export const layer = (
 
 /**
  * `layer` with its options from `Config`.
+ *
+ * @example
+ * ```ts
+ * import * as Config from "effect/Config"
+ * import * as Layer from "effect/Layer"
+ * import { RedisCache, RedisClient } from "effect-larder/redis"
+ *
+ * export const CacheLive = RedisCache.layerConfig({ prefix: Config.string("SHOP_PREFIX") }).pipe(
+ *   Layer.provide(RedisClient.layerConfig({ url: Config.string("SHOP_REDIS_URL") }))
+ * )
+ * ```
  *
  * @since 0.1.0
  * @category layers
@@ -58,6 +80,17 @@ export const layerConfig = (
  * a warning, and the default holds; a wrong URL is an error in the log and a
  * cache without Redis, never another server than the one that was meant.
  * `LARDER_CACHE_ENABLED=false` gives a cache that never hits.
+ *
+ * @example
+ * ```ts
+ * import * as Effect from "effect/Effect"
+ * import { Cache } from "effect-larder"
+ * import { RedisCacheLive } from "effect-larder/redis"
+ *
+ * export const program = Cache.getOrCreate("answer", Effect.succeed(42)).pipe(
+ *   Effect.provide(RedisCacheLive)
+ * )
+ * ```
  *
  * @since 0.1.0
  * @category layers

@@ -13,7 +13,11 @@ import { type LookupOptions, whole } from "./request.js"
 import type { CacheHealth, CacheStats, EntryInfo, Service } from "./service.js"
 import type { SetOptions } from "./write.js"
 
-/** Looks up, and creates what is not there. */
+/**
+ * Looks up, and creates what is not there.
+ *
+ * @inline
+ */
 export interface GetOrCreate<C> {
   <A, I, E, R>(
     key: string,
@@ -33,7 +37,11 @@ type AnyValueOptions = Omit<LookupOptions<never>, "ttl" | "schema"> & {
   readonly schema?: undefined
 }
 
-/** The same, for pipes. */
+/**
+ * The same, for pipes.
+ *
+ * @inline
+ */
 export interface Cached<C> {
   (
     key: string,
@@ -47,6 +55,11 @@ export interface Cached<C> {
   ) => Effect.Effect<A, E, Exclude<R, Scope.Scope> | C>
 }
 
+/**
+ * Looks up what is there.
+ *
+ * @inline
+ */
 export interface Get<C> {
   (key: string): Effect.Effect<Option.Option<unknown>, never, C>
   <A, I>(key: string, schema: Schema.Schema<A, I>): Effect.Effect<Option.Option<A>, never, C>

@@ -29,7 +29,14 @@ export type Outcome = "hits" | "misses" | "stale" | "bypassed"
 /** Mutable on purpose: an increment is all that a hit can afford. */
 export type Tally = { [name in (typeof names)[number]]: number }
 
-/** A snapshot of the counts of a cache, or of one of its regions. */
+/**
+ * A snapshot of the counts of a cache, or of one of its regions, since its layer was
+ * built. Each lookup is exactly one of `hits`, `misses`, `stale`, `bypassed`. They are
+ * of this process alone.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface CacheCounters extends Readonly<Tally> {
   /** Hits a lookup; 0 when there were none. */
   readonly hitRate: number

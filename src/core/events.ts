@@ -14,6 +14,9 @@ import * as Stream from "effect/Stream"
  * - `invalidationPending`: the backend has not confirmed a write; until it
  *   does, this process neither reads nor stores the key there
  * - `invalidationConfirmed`: now it has
+ *
+ * @since 0.1.0
+ * @category models
  */
 export interface CacheEvent {
   readonly _tag:

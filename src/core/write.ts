@@ -17,6 +17,11 @@ import type { Region } from "./request.js"
 import { encodeEntry, entryFor, toL2 } from "./entry.js"
 import { now } from "../port/monotonic.js"
 
+/**
+ * What `set` may be told; unset means the layer's default.
+ *
+ * @inline
+ */
 export interface SetOptions {
   readonly ttl?: Duration.DurationInput | undefined
   readonly schema?: AnySchema | undefined

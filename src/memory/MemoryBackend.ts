@@ -18,6 +18,8 @@ import type { BackendError, CacheBackend, Push, Signal } from "../port/CacheBack
 import { unsafeNow } from "../port/monotonic.js"
 
 /**
+ * How it differs from a server that is in order.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -40,7 +42,27 @@ const later = (fiber: Fiber.RuntimeFiber<any, any>, task: () => void): void =>
   fiber.currentScheduler.scheduleTask(task, 0)
 
 /**
- * Makes an empty server.
+ * Makes an empty server. It holds what it is told until it is garbage: it has no
+ * capacity.
+ *
+ * @example
+ * ```ts
+ * import * as Effect from "effect/Effect"
+ * import { Cache, MemoryBackend } from "effect-larder"
+ *
+ * let loads = 0
+ * const report = Cache.getOrCreate(
+ *   "report",
+ *   Effect.sync(() => ++loads)
+ * )
+ *
+ * // Two processes, as it were, and one load.
+ * export const program = Effect.gen(function* () {
+ *   const CacheLive = Cache.fromBackend(yield* MemoryBackend.make())
+ *   const inAProcess = Effect.provide(report, CacheLive)
+ *   return yield* Effect.all([inAProcess, inAProcess], { concurrency: "unbounded" })
+ * })
+ * ```
  *
  * @since 0.1.0
  * @category constructors

@@ -30,6 +30,7 @@ export {
  * codec needs them.
  *
  * @since 0.1.0
+ * @category models
  */
 export type Encoded = string | Uint8Array
 

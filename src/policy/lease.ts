@@ -2,13 +2,34 @@
  * The lease of a key, as pure transitions: what a backend must do in one step.
  *
  * A backend's scripts are held to these by a model test; the memory backend
- * runs them as they stand.
+ * runs them as they stand. Each takes a cell and the server's time in milliseconds,
+ * and gives the cell that is to be kept, with the reply.
+ *
+ * @example
+ * ```ts
+ * import { Lease } from "effect-larder"
+ *
+ * const cells = new Map<string, Lease.Cell>()
+ *
+ * // Over a server, all of this is one script or one transaction.
+ * export const invalidate = (key: string): boolean => {
+ *   const { cell, reply } = Lease.invalidate(cells.get(key) ?? {}, Date.now())
+ *   if (Lease.isEmpty(cell)) cells.delete(key)
+ *   else cells.set(key, cell)
+ *   return reply
+ * }
+ * ```
  *
  * @since 0.1.0
  */
 import { type Encoded, expiresAtOf, headerText } from "./envelope.js"
 
-/** All that a backend knows of one key. Times are server milliseconds. */
+/**
+ * All that a backend knows of one key. Times are server milliseconds.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Cell {
   readonly value?: { readonly stored: Encoded; readonly keepUntil: number } | undefined
   readonly lease?: Lease | undefined
@@ -16,6 +37,12 @@ export interface Cell {
   readonly ended?: { readonly token: string; readonly until: number } | undefined
 }
 
+/**
+ * The right to run the creator of one key, until a time of the server's.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Lease {
   readonly token: string
   readonly until: number
@@ -32,6 +59,9 @@ export interface Lease {
  * - `refresh`: the lease alone, without waiting, if nobody holds it and the
  *   entry is still the one that was `seen`
  * - `replace`: the lease alone, taken from whoever holds it
+ *
+ * @since 0.1.0
+ * @category models
  */
 export type LeaseRequest = {
   readonly token: string
@@ -42,27 +72,50 @@ export type LeaseRequest = {
   | { readonly intent: "replace" }
 )
 
-/** `ended` is the last token known to have ended without a usable value. */
+/**
+ * What one who asks is told: a fresh value, the lease, whose it is, or that there is
+ * nothing to be refreshed. `ended` is the last token known to have ended without a
+ * usable value.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type LeaseReply =
   | { readonly _tag: "Value"; readonly stored: Encoded }
   | { readonly _tag: "Granted"; readonly ended?: string | undefined }
   | { readonly _tag: "Held"; readonly token: string; readonly ended?: string | undefined }
   | { readonly _tag: "Declined" }
 
-/** What a step leaves behind, answers, and tells those who wait. */
+/**
+ * What a step leaves behind, answers, and tells those who wait.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Step<A> {
   readonly cell: Cell
   readonly reply: A
   readonly push?: { readonly token: string; readonly reason: "stored" | "ended" | "written" }
 }
 
-/** The cell without what has run out. */
+/**
+ * The cell without what has run out.
+ *
+ * @since 0.1.0
+ * @category rules
+ */
 export const settle = (cell: Cell, now: number): Cell => ({
   value: cell.value !== undefined && now < cell.value.keepUntil ? cell.value : undefined,
   lease: cell.lease !== undefined && now < cell.lease.until ? cell.lease : undefined,
   ended: cell.ended !== undefined && now < cell.ended.until ? cell.ended : undefined
 })
 
+/**
+ * Is there nothing left to be kept?
+ *
+ * @since 0.1.0
+ * @category rules
+ */
 export const isEmpty = (cell: Cell): boolean =>
   cell.value === undefined && cell.lease === undefined && cell.ended === undefined
 
@@ -71,7 +124,12 @@ const grant = (cell: Cell, now: number, { duration, token }: LeaseRequest): Step
   reply: { _tag: "Granted", ended: cell.ended?.token }
 })
 
-/** Reads and asks for the lease in one step. */
+/**
+ * Reads and asks for the lease in one step.
+ *
+ * @since 0.1.0
+ * @category rules
+ */
 export const lease = (before: Cell, now: number, request: LeaseRequest): Step<LeaseReply> => {
   const cell = settle(before, now)
   switch (request.intent) {
@@ -105,7 +163,12 @@ const isUsable = (stored: Encoded, now: number, reject: string | undefined): boo
   return expiresAt !== undefined && now < expiresAt && headerText(stored) !== reject
 }
 
-/** Prolongs a lease that is still ours. Never creates one: a token serves one attempt. */
+/**
+ * Prolongs a lease that is still ours. Never creates one: a token serves one attempt.
+ *
+ * @since 0.1.0
+ * @category rules
+ */
 export const renew = (
   before: Cell,
   now: number,
@@ -118,7 +181,12 @@ export const renew = (
     : { cell, reply: false }
 }
 
-/** Stores if the lease is still ours, and gives it back. */
+/**
+ * Stores if the lease is still ours, and gives it back.
+ *
+ * @since 0.1.0
+ * @category rules
+ */
 export const commit = (
   before: Cell,
   now: number,
@@ -135,7 +203,12 @@ export const commit = (
   }
 }
 
-/** Gives a lease back without a value, if it is still ours: compare-and-delete. */
+/**
+ * Gives a lease back without a value, if it is still ours: compare-and-delete.
+ *
+ * @since 0.1.0
+ * @category rules
+ */
 export const release = (before: Cell, now: number, token: string): Step<boolean> => {
   const cell = settle(before, now)
   return cell.lease?.token === token
@@ -143,13 +216,23 @@ export const release = (before: Cell, now: number, token: string): Step<boolean>
     : { cell, reply: false }
 }
 
-/** Stores; what was being rebuilt is overtaken. */
+/**
+ * Stores; what was being rebuilt is overtaken.
+ *
+ * @since 0.1.0
+ * @category rules
+ */
 export const set = (before: Cell, now: number, stored: Encoded, keepFor: number): Step<void> => {
   const { cell, push } = write(before, now)
   return { cell: { ...cell, value: { stored, keepUntil: now + keepFor } }, reply: undefined, push }
 }
 
-/** Removes; what was being rebuilt is overtaken. */
+/**
+ * Removes; what was being rebuilt is overtaken.
+ *
+ * @since 0.1.0
+ * @category rules
+ */
 export const invalidate = (before: Cell, now: number): Step<boolean> => {
   const { cell, push } = write(before, now)
   return {
@@ -166,7 +249,12 @@ const write = (before: Cell, now: number) => {
   return { cell: revoke(cell, now, "written").cell, push }
 }
 
-/** Takes the lease from its holder, whose commit will be refused, and leaves word of it. */
+/**
+ * Takes the lease from its holder, whose commit will be refused, and leaves word of it.
+ *
+ * @since 0.1.0
+ * @category rules
+ */
 export const revoke = (before: Cell, now: number, reason: "ended" | "written"): Step<void> => {
   const cell = settle(before, now)
   if (cell.lease === undefined) return { cell, reply: undefined }

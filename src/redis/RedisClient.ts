@@ -84,17 +84,59 @@ export class RedisClient extends Context.Tag("effect-larder/RedisClient")<RedisC
    * Redis is down, within `connectTimeout`; what is built on it goes on without.
    *
    * A wrong setting, or a missing driver, is a defect when the layer is built.
+   *
+   * @example
+   * ```ts
+   * import * as Redacted from "effect/Redacted"
+   * import { RedisClient } from "effect-larder/redis"
+   *
+   * export const ClientLive = RedisClient.layer({
+   *   url: "rediss://redis.example.com:6380/0",
+   *   username: "larder",
+   *   password: Redacted.make("secret"),
+   *   commandTimeout: "500 millis"
+   * })
+   * ```
+   *
+   * @since 0.1.0
    */
   static readonly layer = (options: RedisClientOptions = {}): Layer.Layer<RedisClient> =>
     Layer.scoped(RedisClient, Effect.flatMap(fromOptions(options), tolerate))
 
-  /** For those who would rather not start: fails unless Redis answers within `connectTimeout`. */
+  /**
+   * For those who would rather not start: fails with `RedisUnavailable` unless Redis
+   * answers within `connectTimeout`. Once it has, an outage is borne as by `layer`.
+   *
+   * @example
+   * ```ts
+   * import { RedisClient } from "effect-larder/redis"
+   *
+   * export const ClientLive = RedisClient.layerStrict({ connectTimeout: "10 seconds" })
+   * ```
+   *
+   * @since 0.1.0
+   */
   static readonly layerStrict = (
     options: RedisClientOptions = {}
   ): Layer.Layer<RedisClient, RedisUnavailable> =>
     Layer.scoped(RedisClient, Effect.flatMap(fromOptions(options), insist))
 
-  /** `layer` with its options from `Config`. */
+  /**
+   * `layer` with its options from `Config`.
+   *
+   * @example
+   * ```ts
+   * import * as Config from "effect/Config"
+   * import { RedisClient } from "effect-larder/redis"
+   *
+   * export const ClientLive = RedisClient.layerConfig({
+   *   url: Config.string("SESSION_REDIS_URL"),
+   *   password: Config.redacted("SESSION_REDIS_PASSWORD")
+   * })
+   * ```
+   *
+   * @since 0.1.0
+   */
   static readonly layerConfig = (
     options: Config.Config.Wrap<RedisClientOptions>
   ): Layer.Layer<RedisClient, ConfigError> =>
@@ -105,6 +147,21 @@ export class RedisClient extends Context.Tag("effect-larder/RedisClient")<RedisC
    * client itself is neither used nor closed, and its `keyPrefix` is left out.
    *
    * @param subscriber connects as this one does to hear pushes; default: the client
+   *
+   * @example
+   * ```ts
+   * import * as Layer from "effect/Layer"
+   * import { RedisCache, RedisClient } from "effect-larder/redis"
+   * import { Redis } from "ioredis"
+   *
+   * const connection = new Redis("redis://localhost:6379")
+   *
+   * export const CacheLive = RedisCache.layer().pipe(
+   *   Layer.provide(RedisClient.fromIORedis(connection))
+   * )
+   * ```
+   *
+   * @since 0.1.0
    */
   static readonly fromIORedis = (
     client: Redis | Cluster,

@@ -15,7 +15,9 @@ export interface RedisClientOptions {
   readonly url?: string | undefined
   /** Default 0, or what the URL says. A Cluster has none but 0. */
   readonly database?: number | undefined
+  /** An ACL user; goes before that of the URL. */
   readonly username?: string | undefined
+  /** Goes before that of the URL. */
   readonly password?: Redacted.Redacted | undefined
   /** `true`, or Node's own options for TLS. */
   readonly tls?: boolean | ConnectionOptions | undefined
@@ -36,22 +38,29 @@ export interface RedisClientOptions {
 }
 
 /**
+ * How to reach a Redis Cluster. Its other nodes are found by asking these.
+ *
  * @since 0.1.0
  * @category models
  */
 export interface ClusterNodes {
+  /** Some of its nodes, `host:port`. */
   readonly nodes: ReadonlyArray<string>
   /** Where a node that announces itself as one address is reached from here. */
   readonly natMap?: NatMap | undefined
 }
 
 /**
+ * How to reach the server that Sentinels name, also after a failover. The user and
+ * password here are the Sentinels' own.
+ *
  * @since 0.1.0
  * @category models
  */
 export interface Sentinels {
   /** The name under which the sentinels know the server. */
   readonly name: string
+  /** Where the sentinels are, `host:port`. */
   readonly nodes: ReadonlyArray<string>
   readonly username?: string | undefined
   readonly password?: Redacted.Redacted | undefined

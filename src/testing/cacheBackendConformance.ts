@@ -17,6 +17,8 @@ import { writes } from "./conformance/backend/writes.js"
 import { register, type TestRunner } from "./conformance/register.js"
 
 /**
+ * What `cacheBackendConformance` takes.
+ *
  * - `seed`: repeats the random sequences of a run that failed, and printed it
  *
  * @since 0.1.0

@@ -15,6 +15,8 @@ import { makeSubject, provided } from "./conformance/cache/subject.js"
 import { register, type TestRunner } from "./conformance/register.js"
 
 /**
+ * What `cacheConformance` takes.
+ *
  * - `shortestTtl`: the shortest life that the store can give an entry, in
  *   milliseconds; default 0. The tests of expiry wait for twice that
  * - `scan`: whether the store can list and clear; default true. `false`: tests

@@ -1,4 +1,4 @@
-/** The least that a Redis user must be allowed, as the README says: it is enough, and all is needed. */
+/** The least that a Redis user must be allowed, as the documentation says: it is enough, and all is needed. */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
@@ -10,12 +10,12 @@ import { describeWithServer } from "../servers/describeWithServer.js"
 import { command, type RedisServer, startCluster, startRedis } from "../servers/redis.js"
 import { started } from "./backends.js"
 
-const readme = Fs.readFileSync(new URL("../../README.md", import.meta.url), "utf8")
+const page = Fs.readFileSync(new URL("../../docs/choosing-a-backend.md", import.meta.url), "utf8")
 
-/** Rules of the README, word by word; the group of the pattern has them. */
+/** Rules of that page, word by word; the group of the pattern has them. */
 const rulesIn = (pattern: RegExp): ReadonlyArray<string> => {
-  const [, rules] = pattern.exec(readme) ?? []
-  if (rules === undefined) throw new Error(`the README has nothing like ${pattern}`)
+  const [, rules] = pattern.exec(page) ?? []
+  if (rules === undefined) throw new Error(`the page has nothing like ${pattern}`)
   return rules.trim().split(/\s+/)
 }
 
