@@ -12,6 +12,16 @@ import * as MemoryLockBackend from "./memory/MemoryLockBackend.js"
  * Locks among the fibers of this process. Each build of this layer has locks of its
  * own. Times are Effect's `Clock`: with `TestClock`, locks run out when it is told to.
  *
+ * @example
+ * ```ts
+ * import * as Effect from "effect/Effect"
+ * import { DistributedLock, MemoryLock } from "effect-larder"
+ *
+ * const program = DistributedLock.withLock("import")(Effect.log("one at a time"))
+ *
+ * Effect.runPromise(program.pipe(Effect.provide(MemoryLock.layer)))
+ * ```
+ *
  * @since 0.1.0
  * @category layers
  */

@@ -14,4 +14,5 @@ export {
 /** A cache that all processes share: entries in Redis, one load across them all. */
 export * as RedisCache from "./redisCache.js"
 export { RedisCacheLive } from "./redisCache.js"
+/** Locks in Redis, for all processes that use the same prefix. */
 export * as RedisLock from "./redisLock.js"

@@ -26,6 +26,16 @@ export interface RedisLockOptions {
 /**
  * `layer` with options. A wrong one is a defect when the layer is built.
  *
+ * @example
+ * ```ts
+ * import * as Layer from "effect/Layer"
+ * import { RedisClient, RedisLock } from "effect-larder/redis"
+ *
+ * export const LockLive = RedisLock.layerWith({ prefix: "shop" }).pipe(
+ *   Layer.provide(RedisClient.layer())
+ * )
+ * ```
+ *
  * @since 0.1.0
  * @category layers
  */
@@ -64,6 +74,17 @@ export const layer: Layer.Layer<DistributedLock, never, RedisClient> = layerWith
 
 /**
  * `layer` with its options from `Config`.
+ *
+ * @example
+ * ```ts
+ * import * as Config from "effect/Config"
+ * import * as Layer from "effect/Layer"
+ * import { RedisClient, RedisLock } from "effect-larder/redis"
+ *
+ * export const LockLive = RedisLock.layerConfig({
+ *   prefix: Config.string("LOCK_PREFIX")
+ * }).pipe(Layer.provide(RedisClient.layer()))
+ * ```
  *
  * @since 0.1.0
  * @category layers

@@ -9,7 +9,7 @@ export const read = (file: string): string => Fs.readFileSync(Path.join(root, fi
 export const exists = (file: string): boolean => Fs.existsSync(Path.join(root, file))
 
 /** In which they are read: each leads to the next. */
-const order = [
+export const pages = [
   "docs/why.md",
   "docs/quickstart.md",
   "docs/regions-and-schemas.md",
@@ -30,16 +30,6 @@ const order = [
 
 /** Where the last of them leads. */
 export const reference = "docs/api/README.md"
-
-/** On their way here: what links to them is not broken, and what is listed leaves them out. */
-export const arriving = [
-  "docs/locks.md",
-  "docs/migrating/README.md",
-  "docs/comparison.md",
-  "docs/demo.svg"
-]
-
-export const pages = order.filter((file) => exists(file) || !arriving.includes(file))
 
 /** All that is written by hand: the front page, the pages in order, and the rest. */
 export const documents = (): ReadonlyArray<string> => {

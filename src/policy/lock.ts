@@ -18,14 +18,26 @@ export interface LockCell {
   readonly fence?: { readonly last: number; readonly until: number } | undefined
 }
 
-/** `isWaiting` asks for a place in the queue, should it be held. */
+/**
+ * What is asked for; `isWaiting`: with a place in the queue, should it be held. Durations
+ * are milliseconds.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface LockRequest {
   readonly token: string
   readonly duration: number
   readonly isWaiting: boolean
 }
 
-/** `remaining` is how long it will be held, in milliseconds, if nobody renews it. */
+/**
+ * What the answer is; `remaining`: how many more milliseconds it will be held, if nobody
+ * renews it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type LockReply =
   | { readonly _tag: "Granted"; readonly fence: bigint }
   | { readonly _tag: "Held"; readonly remaining: number }

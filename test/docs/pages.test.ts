@@ -3,7 +3,6 @@ import * as Fs from "node:fs"
 import * as Path from "node:path/posix"
 import { embed } from "../../scripts/docs/embed.js"
 import {
-  arriving,
   documents,
   exists,
   pages,
@@ -62,7 +61,6 @@ const targetOf = (file: string, link: string): string => {
 
 const isBroken = (file: string, link: string): boolean => {
   const target = targetOf(file, link)
-  if (arriving.includes(target)) return false
   if (!exists(target)) return true
   const anchor = link.split("#")[1]
   return anchor !== undefined && !anchorsOf(read(target)).has(decodeURI(anchor))
