@@ -6,33 +6,20 @@ const entries = Object.values(manifest.exports).flatMap((entry) =>
   typeof entry === "string" ? [] : [entry.default.replace(/^\.\/dist\/(.*)\.js$/, "src/$1.ts!")]
 )
 
-/** Somebody is about to use these: delete each that is used. */
-const awaited = [
-  "@epic-web/cachified",
-  "@keyv/redis",
-  "cache-manager",
-  "keyv",
-  "redis-semaphore",
-  "redlock",
-  "typedoc",
-  "typedoc-plugin-markdown"
-]
-
 /** What nothing uses: exports, files and dependencies. With `--production`, what only tests use. */
 export default ({ production = false }: { readonly production?: boolean }): KnipConfig => ({
   entry: [
     ...entries,
-    "examples/*.ts",
-    "examples/*/{main,worker}.ts",
+    "examples/**/*.ts",
+    "scripts/*.ts",
     "test/types/*.test-d.ts",
     "test/package/{vitest.config,packed,*.test}.ts",
     "test/package/programs/*.ts"
   ],
-  project: ["src/**/*.ts!", "{bench,examples,test}/**/*.ts", "*.ts"],
+  project: ["src/**/*.ts!", "{bench,examples,scripts,test}/**/*.ts", "*.ts"],
   // The types in the signature of what is exported are exported with it. Some functions are
   // exported for their tests alone: then somebody in the sources must use them, in their own file.
   ignoreExportsUsedInFile: production || { interface: true, type: true },
-  ignoreDependencies: awaited,
   // Of the system, where there is one.
   ignoreBinaries: ["taskset"],
   ...(production && {

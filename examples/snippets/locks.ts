@@ -24,6 +24,6 @@ export const unlessUnderWay = Effect.scoped(
 /** What `withLock` does, by hand: the steps end when the lock is lost. */
 export const inSteps = Effect.gen(function* () {
   const held = yield* DistributedLock.acquire("import", { wait: "1 minute" })
-  yield* Effect.raceFirst(Effect.forever(step), held.lost)
+  return yield* Effect.raceFirst(Effect.forever(step), held.lost)
 }).pipe(Effect.scoped)
 // #endregion lost

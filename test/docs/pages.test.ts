@@ -2,14 +2,7 @@ import { describe, expect, it } from "@effect/vitest"
 import * as Fs from "node:fs"
 import * as Path from "node:path/posix"
 import { embed } from "../../scripts/docs/embed.js"
-import {
-  documents,
-  exists,
-  pages,
-  read,
-  reference,
-  root
-} from "../../scripts/docs/pages.js"
+import { documents, exists, pages, read, reference, root } from "../../scripts/docs/pages.js"
 
 // The pages hang together: links lead somewhere, code is from `examples/`, each leads to the next.
 

@@ -10,7 +10,7 @@ import * as MemoryLockBackend from "../../src/memory/MemoryLockBackend.js"
 export const broken = new BackendError({ backend: "test", command: "lock", reason: "Timeout" })
 
 /** One process over a store; `close` ends its layer. */
-export const startProcess = (backend: LockBackend) =>
+const startProcess = (backend: LockBackend) =>
   Effect.gen(function* () {
     const scope = yield* Effect.acquireRelease(Scope.make(), (it) => Scope.close(it, Exit.void))
     const context = yield* Layer.buildWithScope(DistributedLock.fromBackend(backend), scope)
