@@ -2,10 +2,10 @@
 // minute, with what happened below.
 //
 //   queries per second                                   0:37, 14,802 requests
-//         █ Redis with a ttl: 1,234 queries
+//         ■ Redis with a ttl: 1,234 queries
 //    100 ┤  ▆
 //        │  █           ▂
-//         █ RedisCache: 123 queries
+//         ■ RedisCache: 123 queries
 //        │  ▁           ▁
 //      0 └┬───────────┬───────────┬───
 //         0:00        0:10        0:20
@@ -123,21 +123,23 @@ export const chart = (samples: Samples, size: Size, seconds: number): ReadonlyAr
   canvas.put(row, axisColumn + 1 + plot - place.length, place)
   row++
   for (const [cache, rows] of [["naive", naiveRows] as const, ["ours", oursRows] as const]) {
-    canvas.put(row, axisColumn + 1, "█", cache)
+    canvas.put(row, axisColumn + 1, "■", cache)
     canvas.put(row, axisColumn + 3, `${nameOf[cache]}: ${number(count(samples, cache))} queries`)
     row++
     drawBars(canvas, row, rows, bars[cache], perRow, cache)
     row += rows
   }
   drawAxis(canvas, row, seconds, plot)
-  const columnsOfMarks = samples.marks.map(({ at }) => axisColumn + 1 + columnOf(at, seconds, plot))
-  for (const column of columnsOfMarks) {
+  const marks = samples.marks
+    .filter(({ at }) => at < seconds)
+    .map((mark) => ({ mark, column: axisColumn + 1 + columnOf(mark.at, seconds, plot) }))
+  for (const { column } of marks) {
     for (let above = 2; above < row; above++) {
       if (canvas.isBlank(above, column)) canvas.put(above, column, "┊", "dim")
     }
   }
-  for (const [index, mark] of samples.marks.entries()) {
-    drawLabel(canvas, row + 2, mark, columnsOfMarks[index] ?? 0, axisColumn + 1 + plot)
+  for (const { column, mark } of marks) {
+    drawLabel(canvas, row + 2, mark, column, axisColumn + 1 + plot)
   }
   canvas.put(row + 2 + labelRows + 1, 1, sum(samples), "bold")
   return canvas.lines()

@@ -94,31 +94,32 @@ export const minute = (redis: RedisServer, view: View) =>
         () => Effect.void
       )
 
-    const invalidate = Effect.gen(function* () {
-      const at = yield* now
-      yield* all[0]?.ask("invalidate", { product: Scenario.hottest }) ?? Effect.void
-      return at
-    })
+    const invalidate =
+      all[0]?.ask("invalidate", { product: Scenario.hottest }) ?? Effect.dieMessage("no process")
 
-    /** Of the product that nobody has now, whoever loads it: that load does not end by itself. */
+    /** Of the product that nobody has now, whoever loads it: that takes until he is dead. */
     const killHolder = Effect.gen(function* () {
-      const hang = (isHanging: boolean) =>
-        Effect.forEach(all, (process) => process.ask("hang", { isHanging }))
-      yield* hang(true)
-      const { by } = yield* firstQuery(seen, yield* invalidate)
-      yield* hang(false)
+      const setGate = (processes: ReadonlyArray<Process>, isOpen: boolean) =>
+        Effect.forEach(processes, (process) => process.ask("gate", { isOpen }))
+      const from = yield* now
+      yield* setGate(all, false)
+      yield* invalidate
+      const { by } = yield* firstQuery(seen, from)
       const at = yield* now
       seen.killed = by
       yield* by.kill
-      seen.marks.push({ event: "kill", at })
-      yield* shareOut(all.filter((process) => process !== by))
+      seen.marks.push({ event: "kill", at: from, product: Scenario.hottest })
+      const living = all.filter((process) => process !== by)
+      yield* setGate(living, true)
+      yield* shareOut(living)
       const next = yield* firstQuery(seen, at)
       seen.marks.push({ event: "takeover", at: next.at })
     })
 
     const events = Effect.gen(function* () {
       yield* until(Scenario.invalidationAt)
-      seen.marks.push({ event: "invalidation", at: yield* invalidate })
+      seen.marks.push({ event: "invalidation", at: yield* now, product: Scenario.hottest })
+      yield* invalidate
       yield* until(Scenario.killAt)
       yield* killHolder
       return yield* Effect.never

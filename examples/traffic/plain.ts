@@ -8,7 +8,7 @@ import { clock, eventOf, nameOf, number, sum } from "./words.js"
 const every = 5
 
 const row = (...[time, requests, naive, ours, events]: ReadonlyArray<string>): string =>
-  [time?.padEnd(6), requests?.padStart(10), naive?.padStart(18), ours?.padStart(12), ` ${events}`]
+  [time?.padEnd(5), requests?.padStart(9), naive?.padStart(17), ours?.padStart(11), ` ${events}`]
     .join(" ")
     .trimEnd()
 

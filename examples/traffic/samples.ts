@@ -10,6 +10,8 @@ export interface Query {
 export interface Mark {
   readonly event: "expiry" | "invalidation" | "kill" | "takeover"
   readonly at: number
+  /** Whose entry it takes away. */
+  readonly product?: number
 }
 
 export interface Samples {
@@ -33,6 +35,8 @@ export const expiries = (
   marks: ReadonlyArray<Mark>,
   pause: number
 ): ReadonlyArray<Mark> => {
+  const isTakenAway = (product: number, at: number) =>
+    marks.some((mark) => mark.product === product && at >= mark.at && at - mark.at < pause)
   const starts = products
     .flatMap((product) =>
       queries
@@ -40,8 +44,8 @@ export const expiries = (
         .map(({ at }) => at)
         .toSorted((a, b) => a - b)
         .filter((at, index, all) => index > 0 && at - (all[index - 1] ?? 0) > pause)
+        .filter((at) => !isTakenAway(product, at))
     )
-    .filter((at) => !marks.some((mark) => at >= mark.at && at - mark.at < pause))
     .toSorted((a, b) => a - b)
   return starts
     .filter((at, index) => index === 0 || at - (starts[index - 1] ?? 0) > pause)

@@ -6,14 +6,14 @@ export const seconds = 60
 export const speed = 4
 
 export const processes = 3
-export const products = 30
-export const requestsPerSecond = 400
+export const products = 20
+export const requestsPerSecond = 250
 /** Of Zipf's law: the product of rank n is asked for 1 / n ** skew times as often as the first. */
 export const skew = 1.1
 export const seed = 42
 
 export const ttl = 12
-export const query = 1
+export const query = 1.5
 export const lease = 5
 
 /** The one that is invalidated, and then loaded by a process that is killed. */

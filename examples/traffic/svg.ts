@@ -35,13 +35,14 @@ const escaped = (text: string) =>
 const blocks = "▁▂▃▄▅▆▇█"
 
 const { height, width } = cell
+/** The axis is at the top of its cells: bars stand on it. */
 const rules: Readonly<Record<string, string>> = {
-  "─": `m0 ${height / 2}h${width}`,
+  "─": `h${width}`,
+  "┬": `h${width}m-${width / 2} 0v${height / 2}`,
+  "└": `m${width / 2} 0h${width / 2}`,
   "│": `m${width / 2} 0v${height}`,
-  "┊": `m${width / 2} 3v4m0 5v4`,
   "┤": `m0 ${height / 2}h${width / 2}m0 -${height / 2}v${height}`,
-  "┬": `m0 ${height / 2}h${width}m-${width / 2} 0v${height / 2}`,
-  "└": `m${width / 2} 0v${height / 2}h${width / 2}`
+  "┊": `m${width / 2} 3v4m0 5v4`
 }
 
 /** Bars next to each other that are equally high are one. */

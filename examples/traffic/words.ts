@@ -26,8 +26,9 @@ export const clock = (seconds: number): string => {
 export const introduction = `\
 A minute's traffic, ${Scenario.speed} times as fast: ${Scenario.requestsPerSecond} requests a second in ${Scenario.processes} processes, for
 ${Scenario.products} products, some wanted much more often than others (Zipf). Each is made twice:
-of a Redis with a ttl, and of RedisCache. An entry lives ${Scenario.ttl} s, a query takes ${Scenario.query} s. One
-product is invalidated; later once more, and the process that loads it is killed.
+of a Redis with a ttl, and of RedisCache. An entry lives ${Scenario.ttl} s, a query takes
+${Scenario.query} s. One product is invalidated; later once more, and the process that then
+loads it is killed.
 `
 
 export const sum = (samples: Samples): string => {

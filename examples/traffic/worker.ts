@@ -2,7 +2,7 @@
 // ttl, and of RedisCache.
 import type { SqlError } from "@effect/sql/SqlError"
 import { SqliteClient } from "@effect/sql-sqlite-node"
-import { Effect, FiberSet, Layer } from "effect"
+import { Effect, FiberSet, Layer, Logger, LogLevel } from "effect"
 import { Cache } from "effect-larder"
 import { RedisCache, RedisClient } from "effect-larder/redis"
 import { post, serve } from "../../test/servers/serve.js"
@@ -30,6 +30,9 @@ export type Message =
   | { readonly type: "query"; readonly query: Query }
   | { readonly type: "served"; readonly requests: number }
 
+// What is logged would be written across the chart.
+const quiet = Logger.withMinimumLogLevel(LogLevel.None)
+
 const tell = (message: Message) => post(message)
 
 const make = Effect.gen(function* () {
@@ -43,16 +46,13 @@ const make = Effect.gen(function* () {
   const sql = SqliteClient.layer({ filename: database, readonly: true, disableWAL: true })
   const services = yield* Layer.build(Layer.merge(ours, sql))
 
-  let isHanging = false
+  const gate = yield* Effect.makeLatch(true)
   const load = (cache: Query["cache"], product: number) =>
     Effect.suspend(() => tell({ type: "query", query: { cache, product, at: Date.now() } })).pipe(
       Effect.zipRight(
-        Effect.suspend(() =>
-          isHanging && cache === "ours" && product === Scenario.hottest
-            ? Effect.never
-            : loadRating(product, Scenario.millis(Scenario.query))
-        )
-      )
+        Effect.when(gate.await, () => cache === "ours" && product === Scenario.hottest)
+      ),
+      Effect.zipRight(loadRating(product, Scenario.millis(Scenario.query)))
     )
   const keyOf = (product: number) => `rating:${product}`
   const naiveKeyOf = (product: number) => `${prefix}-naive:${product}`
@@ -94,7 +94,7 @@ const make = Effect.gen(function* () {
           run(request(arrival))
           served++
         }
-        yield* Effect.sleep("2 millis")
+        yield* Effect.sleep("4 millis")
       }
     })
 
@@ -107,21 +107,19 @@ const make = Effect.gen(function* () {
         Effect.race(Effect.forever(Effect.delay(tellServed, "50 millis"))),
         Effect.zipRight(tellServed)
       ),
-    /** Whether a load of the hottest product goes on for good. */
-    hang: (next: { readonly isHanging: boolean }) =>
-      Effect.sync(() => void (isHanging = next.isHanging)),
+    /** While it is closed, no load of the hottest product ends. */
+    gate: ({ isOpen }: { readonly isOpen: boolean }) => (isOpen ? gate.open : gate.close),
     take: (next: Share) => Effect.sync(() => void (share = next)),
     invalidate: ({ product }: { readonly product: number }) =>
       Effect.all(
         [
           Effect.promise(() => redis.del(naiveKeyOf(product))),
-          Effect.provide(Cache.invalidate(keyOf(product)), services)
+          quiet(Effect.provide(Cache.invalidate(keyOf(product)), services))
         ],
         { concurrency: "unbounded", discard: true }
-      ),
-    counters: () => Effect.provide(Cache.counters, services)
+      )
   }
-})
+}).pipe(quiet)
 
 export type Handlers = Effect.Effect.Success<typeof make>
 
