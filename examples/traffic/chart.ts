@@ -71,7 +71,7 @@ const drawBars = (
       // The least there is can be seen.
       const eighths = Math.max(rate > 0 ? 1 : 0, Math.round((rate / perRow) * 8)) - below * 8
       const block = blocks[Math.max(0, Math.min(8, eighths))] ?? " "
-      canvas.put(top + row, axisColumn + 1 + column, block, ink)
+      if (block !== " ") canvas.put(top + row, axisColumn + 1 + column, block, ink)
     }
   }
 }
@@ -117,27 +117,26 @@ export const chart = (samples: Samples, size: Size, seconds: number): ReadonlyAr
   }
   const perRow = roundUp(Math.max(10, ...bars.naive, ...bars.ours) / naiveRows)
 
+  const marks = samples.marks
+    .filter(({ at }) => at < seconds)
+    .map((mark) => ({ mark, column: axisColumn + 1 + columnOf(mark.at, seconds, plot) }))
+  for (const { column } of marks) {
+    for (let row = 2; row < barRows + 3; row++) canvas.put(row, column, "┊", "dim")
+  }
+
   let row = 0
   const place = `${clock(samples.now)}, ${number(samples.requests)} requests`
   canvas.put(row, 1, "queries per second")
   canvas.put(row, axisColumn + 1 + plot - place.length, place)
   row++
   for (const [cache, rows] of [["naive", naiveRows] as const, ["ours", oursRows] as const]) {
-    canvas.put(row, axisColumn + 1, "■", cache)
-    canvas.put(row, axisColumn + 3, `${nameOf[cache]}: ${number(count(samples, cache))} queries`)
+    canvas.put(row, axisColumn + 1, "■ ", cache)
+    canvas.put(row, axisColumn + 3, `${nameOf[cache]}: ${number(count(samples, cache))} queries `)
     row++
     drawBars(canvas, row, rows, bars[cache], perRow, cache)
     row += rows
   }
   drawAxis(canvas, row, seconds, plot)
-  const marks = samples.marks
-    .filter(({ at }) => at < seconds)
-    .map((mark) => ({ mark, column: axisColumn + 1 + columnOf(mark.at, seconds, plot) }))
-  for (const { column } of marks) {
-    for (let above = 2; above < row; above++) {
-      if (canvas.isBlank(above, column)) canvas.put(above, column, "┊", "dim")
-    }
-  }
   for (const { column, mark } of marks) {
     drawLabel(canvas, row + 2, mark, column, axisColumn + 1 + plot)
   }
