@@ -17,7 +17,8 @@ export interface Film {
 const cell = { width: 8.4, height: 18 }
 const margin = 16
 
-/** On a background of its own, the same in a light page and in a dark one. */
+/** Of its own, the same in a light page and in a dark one. */
+const groundColour = "#0d1117"
 const colours: Readonly<Record<Ink, string>> = {
   plain: "#e6edf3",
   bold: "#ffffff",
@@ -90,7 +91,7 @@ const drawLine = (line: Line): string => {
 
 const styleOf = ({ frameMillis, holdMillis }: Film, count: number) => {
   const length = (count - 1) * frameMillis + holdMillis
-  // A trifle longer than it need be: two frames for a moment, rather than none.
+  // A trifle longer than it need be: each lies over the one before, and none is missing.
   const share = (100 * (frameMillis + 5)) / length
   const last = (100 * (count - 1) * frameMillis) / length
   const inks = Object.entries(colours).map(([ink, colour]) => `.${ink}{fill:${colour}}`)
@@ -122,11 +123,12 @@ export const svg = (frames: ReadonlyArray<Frame>, film: Film): string => {
     line === "" ? "" : `<use href="#${nameOf(line)}" y="${row * height}"/>`
 
   const still = (drawn[0] ?? []).map((line, row) => (isStill(row) ? use(line, row) : "")).join("")
+  const ground = `<use href="#ground"/>`
   const moving = drawn.map((lines, index) => {
     const uses = lines.map((line, row) => (isStill(row) ? "" : use(line, row))).join("")
     return index === drawn.length - 1
-      ? `<g class="last">${uses}</g>`
-      : `<g class="frame" style="animation-delay:${index * film.frameMillis}ms">${uses}</g>`
+      ? `<g class="last">${ground}${uses}</g>`
+      : `<g class="frame" style="animation-delay:${index * film.frameMillis}ms">${ground}${uses}</g>`
   })
   const definitions = [...names].map(([line, name]) => `<g id="${name}">${line}</g>`)
 
@@ -139,12 +141,13 @@ width="${wide}" height="${high}" role="img" aria-labelledby="title description">
 <desc id="description">${escaped(description)}</desc>
 <style>${styleOf(film, frames.length)}</style>
 <defs>
+<rect id="ground" width="${round(size.columns * width)}" height="${size.rows * height}" fill="${groundColour}"/>
 ${definitions.join("\n")}
 </defs>
-<rect width="100%" height="100%" rx="8" fill="#0d1117"/>
+<rect width="100%" height="100%" rx="8" fill="${groundColour}"/>
 <g transform="translate(${margin} ${margin})">
-${still}
 ${moving.join("\n")}
+${still}
 </g>
 </svg>
 `
