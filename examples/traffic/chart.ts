@@ -97,7 +97,7 @@ const drawLabel = (canvas: Canvas, top: number, mark: Mark, column: number, end:
       if (!canvas.isBlank(row, from - 1, from + text.length + 1)) continue
       canvas.put(row, from, isReversed ? [...text.slice(2), " ", sign].join("") : text, "mark")
       for (let above = top; above < row; above++) {
-        if (canvas.isBlank(above, column)) canvas.put(above, column, "┊", "dim")
+        if (canvas.isBlank(above, column - 1, column + 2)) canvas.put(above, column, "┊", "dim")
       }
       return
     }
