@@ -37,6 +37,9 @@ const ofTheEnvironment = Effect.gen(function* () {
   return redis
 }).pipe(Effect.mapError(() => noRedis("nobody answers at REDIS_URL")))
 
+// A closed window ends the demo without a word: its server must not outlive it.
+process.once("SIGHUP", () => process.exit())
+
 /** What the demo leaves in the environment's is gone within a minute. */
 export const anyRedis: Effect.Effect<RedisServer, NoRedis, Scope.Scope> = Effect.catchAll(
   own,

@@ -6,7 +6,8 @@ import { SqliteClient } from "@effect/sql-sqlite-node"
 import { Console, Duration, Effect, Fiber, Queue, Schedule } from "effect"
 import { startWorker, type Worker } from "../../test/servers/worker.js"
 import { prepare } from "./database.js"
-import { anyRedis } from "./redis.js"
+import type { RedisServer } from "../../test/servers/redis.js"
+import type { NoRedis } from "./redis.js"
 import { paint, report } from "./report.js"
 import type { Crowd, Handlers, Surroundings } from "./worker.js"
 
@@ -18,21 +19,21 @@ const shortly = 200
 
 type Process = Worker<Handlers>
 
-const startProcesses = Effect.gen(function* () {
-  const fs = yield* FileSystem.FileSystem
-  const redis = yield* anyRedis
-  const database = `${yield* fs.makeTempDirectoryScoped()}/reviews.db`
-  yield* Effect.provide(prepare, SqliteClient.layer({ filename: database, disableWAL: true }))
-  const prefix = `larder-demo-${process.pid}`
-  const surroundings: Surroundings = { url: redis.url, prefix, database, leaseMillis }
-  return yield* Effect.replicateEffect(
-    startWorker<Handlers>(new URL("worker.ts", import.meta.url), {
-      env: { LARDER_DEMO: JSON.stringify(surroundings) }
-    }),
-    count,
-    { concurrency: "unbounded" }
-  )
-})
+const startProcesses = (url: string) =>
+  Effect.gen(function* () {
+    const fs = yield* FileSystem.FileSystem
+    const database = `${yield* fs.makeTempDirectoryScoped()}/reviews.db`
+    yield* Effect.provide(prepare, SqliteClient.layer({ filename: database, disableWAL: true }))
+    const prefix = `larder-demo-${process.pid}`
+    const surroundings: Surroundings = { url, prefix, database, leaseMillis }
+    return yield* Effect.replicateEffect(
+      startWorker<Handlers>(new URL("worker.ts", import.meta.url), {
+        env: { LARDER_DEMO: JSON.stringify(surroundings) }
+      }),
+      count,
+      { concurrency: "unbounded" }
+    )
+  })
 
 /** The crowd comes to each of them. */
 const everywhere = (all: ReadonlyArray<Process>, crowd: Partial<Crowd>) =>
@@ -82,26 +83,25 @@ const killWhoLoads = ([victim, ...others]: ReadonlyArray<Process>) =>
     return { ...result, seconds: Duration.toSeconds(time).toFixed(1) }
   })
 
-export const severalProcesses = Effect.gen(function* () {
-  yield* Console.log(
-    `The same in ${count} processes, with ${requests} requests each: first of a ttl in a Redis that\n` +
-      "they share, then of a memory cache in each, then of a cache in that Redis.\n"
-  )
-  const all = yield* startProcesses
-  const naive = yield* stampede(all, "Redis with a ttl", "none")
-  const memory = yield* stampede(all, "MemoryCache in each", "memory")
-  const redis = yield* stampede(all, "RedisCache", "redis")
-  yield* Console.log(report([naive, memory, redis]))
+export const severalProcesses = (anyRedis: Effect.Effect<RedisServer, NoRedis>) =>
+  Effect.gen(function* () {
+    yield* Console.log(
+      `The same in ${count} processes, with ${requests} requests each: first of a ttl in a Redis that\n` +
+        "they share, then of a memory cache in each, then of a cache in that Redis.\n"
+    )
+    const { url } = yield* anyRedis
+    const all = yield* startProcesses(url)
+    const naive = yield* stampede(all, "Redis with a ttl", "none")
+    const memory = yield* stampede(all, "MemoryCache in each", "memory")
+    const redis = yield* stampede(all, "RedisCache", "redis")
+    yield* Console.log(report([naive, memory, redis]))
 
-  yield* Console.log(
-    "\nAnother product: the process that loads it is killed (SIGKILL), while requests\n" +
-      `in the others wait for it. A lease lasts ${leaseMillis / 1000} s here; who lives renews it.\n`
-  )
-  const { queries, requests: waiting, seconds } = yield* killWhoLoads(all)
-  yield* Console.log(
-    paint(1, `killed: ${waiting} requests served by ${queries} further query, ${seconds} s later`)
-  )
-}).pipe(
-  Effect.scoped,
-  Effect.catchTag("NoRedis", ({ message }) => Console.log(message))
-)
+    yield* Console.log(
+      "\nAnother product: the process that loads it is killed (SIGKILL), while requests\n" +
+        `in the others wait for it. A lease lasts ${leaseMillis / 1000} s here; who lives renews it.\n`
+    )
+    const { queries, requests: waiting, seconds } = yield* killWhoLoads(all)
+    yield* Console.log(
+      paint(1, `killed: ${waiting} requests served by ${queries} further query, ${seconds} s later`)
+    )
+  }).pipe(Effect.scoped)

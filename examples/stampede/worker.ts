@@ -3,9 +3,9 @@ import { SqliteClient } from "@effect/sql-sqlite-node"
 import { Effect, Layer } from "effect"
 import { Cache, MemoryCache } from "effect-larder"
 import { RedisCache, RedisClient } from "effect-larder/redis"
-import { Redis } from "ioredis"
 import { post, serve } from "../../test/servers/serve.js"
 import { counted, loadRating } from "./database.js"
+import { connect, getOrLoad } from "./naive.js"
 
 /** What the processes are told by `LARDER_DEMO` in the environment, as JSON. */
 export interface Surroundings {
@@ -24,12 +24,6 @@ export interface Crowd {
   readonly queryMillis: number
 }
 
-const connect = (url: string) =>
-  Effect.acquireRelease(
-    Effect.sync(() => new Redis(url)),
-    (redis) => Effect.sync(() => redis.disconnect())
-  )
-
 const make = Effect.gen(function* () {
   const { database, leaseMillis, prefix, url }: Surroundings = JSON.parse(
     process.env["LARDER_DEMO"] ?? "{}"
@@ -47,15 +41,7 @@ const make = Effect.gen(function* () {
   const request = ({ product, protection, queryMillis, ttlMillis }: Crowd) => {
     const load = loadRating(product, queryMillis)
     const lookup = Cache.getOrCreate(`rating:${product}`, load, { ttl: ttlMillis })
-    // As people write it.
-    const naive = Effect.gen(function* () {
-      const key = `${prefix}-naive:${product}`
-      const found = yield* Effect.promise(() => redis.get(key))
-      if (found !== null) return JSON.parse(found) as Effect.Effect.Success<typeof load>
-      const rating = yield* load
-      yield* Effect.promise(() => redis.set(key, JSON.stringify(rating), "PX", ttlMillis))
-      return rating
-    })
+    const naive = getOrLoad(redis, `${prefix}-naive:${product}`, load, ttlMillis)
     switch (protection) {
       case "none":
         return naive
