@@ -6,8 +6,13 @@ const entries = Object.values(manifest.exports).flatMap((entry) =>
   typeof entry === "string" ? [] : [entry.default.replace(/^\.\/dist\/(.*)\.js$/, "src/$1.ts!")]
 )
 
-/** What nothing uses: exports, files and dependencies. With `--production`, what only tests use. */
-export default ({ production = false }: { readonly production?: boolean }): KnipConfig => ({
+/**
+ * What nothing uses: exports, files and dependencies. With `--production`, what only tests use,
+ * but for what is tagged `@internal`.
+ */
+const production = process.argv.includes("--production")
+
+export default {
   entry: [
     ...entries,
     "examples/**/*.ts",
@@ -20,14 +25,6 @@ export default ({ production = false }: { readonly production?: boolean }): Knip
   // The types in the signature of what is exported are exported with it. Some functions are
   // exported for their tests alone: then somebody in the sources must use them, in their own file.
   ignoreExportsUsedInFile: production || { interface: true, type: true },
-  // Of the system, where there is one.
-  ignoreBinaries: ["taskset"],
-  ...(production && {
-    ignoreIssues: {
-      // `freshness` decides for `staleIfError`, which is to come. Delete this with it.
-      "src/policy/freshness.ts": ["exports"],
-      // `leaseKey` and `endedKey` tell the tests what Redis holds where.
-      "src/policy/keys.ts": ["exports"]
-    }
-  })
-})
+  // Its entry says how to install it.
+  rules: { optionalPeerDependencies: "off" }
+} satisfies KnipConfig

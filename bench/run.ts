@@ -16,6 +16,7 @@ import { millionKeys } from "./cases/millionKeys.js"
 import { miss } from "./cases/miss.js"
 import { redisCommands } from "./cases/redisCommands.js"
 import { redisHit } from "./cases/redisHit.js"
+import { redisLock } from "./cases/redisLock.js"
 import { redisMiss } from "./cases/redisMiss.js"
 import { redisRunPromise } from "./cases/redisRunPromise.js"
 import { redisStampede } from "./cases/redisStampede.js"
@@ -39,6 +40,7 @@ const cases: Readonly<Record<string, Case>> = {
   redisMiss,
   redisStampede,
   redisWakeUp,
+  redisLock,
   redisCommands
 }
 
@@ -76,6 +78,8 @@ const packages = [
   "keyv",
   "@keyv/redis",
   "@redis/client",
+  "redlock",
+  "redis-semaphore",
   "ioredis"
 ]
 const surroundings = {

@@ -22,7 +22,7 @@ export type Freshness = "fresh" | "stale" | "expired"
  * What an entry is at `now`. `staleUntil` is the end of the stale window in
  * question, of stale-while-revalidate or of stale-if-error.
  *
- * @since 0.1.0
+ * @internal `staleIfError`, which is to come, decides by it
  */
 export const freshness = (now: number, expiresAt: number, staleUntil: number): Freshness =>
   now < expiresAt ? "fresh" : now < staleUntil ? "stale" : "expired"

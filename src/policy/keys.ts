@@ -65,9 +65,9 @@ export const bookkeepingKey = (prefix: string, kind: string, key: string): strin
 }
 
 /**
- * The key of the lease of `key`.
+ * The key of the lease of `key`: tests ask what Redis holds there.
  *
- * @since 0.1.0
+ * @internal
  */
 export const leaseKey = (prefix: string, key: string): string =>
   bookkeepingKey(prefix, "lease", key)
@@ -76,7 +76,7 @@ export const leaseKey = (prefix: string, key: string): string =>
  * The key that holds the token of the last lease of `key` that ended without a
  * usable value.
  *
- * @since 0.1.0
+ * @internal
  */
 export const endedKey = (prefix: string, key: string): string =>
   bookkeepingKey(prefix, "ended", key)
