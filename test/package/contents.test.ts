@@ -52,8 +52,10 @@ describe("what is packed", () => {
 
   it("is what was built, its sources, and what one should have read", () => {
     const others = files.filter(
-      (file) => !/^(src\/.*\.ts|dist\/.*\.(js|d\.ts)(\.map)?)$/.test(file)
+      (file) => !/^(src\/.*\.ts|dist\/.*\.(js|d\.ts)(\.map)?|docs\/.*\.(md|svg))$/.test(file)
     )
-    expect(others.toSorted()).toEqual(["CHANGELOG.md", "LICENSE", "README.md", "package.json"])
+    expect(others.toSorted()).toEqual(
+      ["CHANGELOG.md", "LICENSE", "README.md", "llms.txt", "package.json"].toSorted()
+    )
   })
 })

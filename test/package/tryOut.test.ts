@@ -13,10 +13,11 @@ import { root } from "./packed.js"
 import { run, tryToRun } from "./run.js"
 
 const tarball = inject("tarball")
-const readme = Fs.readFileSync(Path.join(root, "README.md"), "utf8")
 
 /** The README's first program, and what it says. */
-const [, first = "", said] = /^```ts\n(.*?)^```\n\n```text\n(.*?)^```$/ms.exec(readme) ?? []
+const [first, said] = ["one-query.ts", "one-query.txt"].map((file) =>
+  Fs.readFileSync(Path.join(root, "examples", file), "utf8")
+) as [string, string]
 
 const programOf = (name: string) =>
   Fs.readFileSync(new URL(`programs/${name}.ts`, import.meta.url), "utf8")
