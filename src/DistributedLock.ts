@@ -8,11 +8,13 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
+import type { Held, LockOptions } from "./core/claim.js"
 import * as Core from "./core/lock.js"
-import type { AcquireError, Held, LockOptions, Service, WaitOptions } from "./core/lock.js"
+import type { AcquireError, WaitOptions } from "./core/queueing.js"
 import type { LockBackend, LockLost, LockUnavailable } from "./port/LockBackend.js"
 
-export type { Held, LockOptions, WaitOptions } from "./core/lock.js"
+export type { Held, LockOptions } from "./core/claim.js"
+export type { WaitOptions } from "./core/queueing.js"
 
 /**
  * A lock across processes: at most one holder of a name at a time, as long as its
@@ -24,8 +26,8 @@ export type { Held, LockOptions, WaitOptions } from "./core/lock.js"
  * written twice checks the `fence`, which grows with every grant: a row that
  * remembers the highest it has seen refuses what comes with a lower one.
  *
- * Those who wait are granted it in the order in which they came: within a process,
- * and the processes among themselves.
+ * Those who wait are granted it in the order in which they came, within a process and
+ * the processes among themselves; where a holder has vanished, whoever asks first.
  *
  * @example
  * ```ts
@@ -44,7 +46,7 @@ export type { Held, LockOptions, WaitOptions } from "./core/lock.js"
  */
 export class DistributedLock extends Context.Tag("effect-larder/DistributedLock")<
   DistributedLock,
-  Service
+  Core.Service
 >() {
   /**
    * The lock, if nobody holds it, until the scope closes. Waits for nobody.
@@ -61,7 +63,8 @@ export class DistributedLock extends Context.Tag("effect-larder/DistributedLock"
     Effect.flatMap(DistributedLock, (lock) => lock.tryAcquire(name, options))
 
   /**
-   * The lock, until the scope closes. Waits for its turn, at most `wait`.
+   * The lock, until the scope closes. Waits for its turn, at most `wait`. One question
+   * that the server does not answer ends the wait with `LockUnavailable`.
    *
    * Nothing interrupts the holder of a lock that is lost: race what it does with
    * `held.lost`, or use `withLock`. To ask for a lock that the same fiber holds is to
@@ -78,7 +81,8 @@ export class DistributedLock extends Context.Tag("effect-larder/DistributedLock"
   /**
    * Runs an effect under the lock, and gives it back. If the lock is lost the effect
    * is interrupted, at most one renewal later, and once it has ended this fails with
-   * `LockLost`. What cannot be interrupted goes on to its end, without the lock.
+   * `LockLost`. What cannot be interrupted goes on to its end, without the lock. What the
+   * effect forks is interrupted when it ends: it runs in a fiber of its own.
    *
    * @since 0.1.0
    */

@@ -111,7 +111,12 @@ export const make = (
         }
       ),
       renewals,
-      terms: { every: leaseDuration / 3, maxHold, lasts: Infinity },
+      terms: {
+        every: leaseDuration / 3,
+        retry: leaseDuration / 3,
+        maxHold,
+        lasts: Infinity
+      },
       waiters: new Waiters(),
       nextToken: tokens()
     }

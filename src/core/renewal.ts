@@ -16,6 +16,8 @@ import { nowOf } from "../port/monotonic.js"
 export interface Terms {
   /** How often it is renewed. */
   readonly every: number
+  /** How soon again, when it is not known whether it was. */
+  readonly retry: number
   /** Not renewed after this: a stuck creator must not hold a key for ever. */
   readonly maxHold: number
   /** Lost when no renewal has been confirmed for so long. Infinity: only the server says so. */
@@ -37,20 +39,24 @@ export interface Held<Owner> {
   at: number
 }
 
+export type Loss = "Silent" | "Taken" | "Closed"
+
 /** What is done for those who hold something. */
 export interface Holders<Owner> {
   readonly renew: (held: Held<Owner>) => Effect.Effect<boolean, BackendError>
   readonly onFault: (held: Held<Owner>, cause: Cause.Cause<BackendError>) => Effect.Effect<void>
-  readonly onLost: (held: Held<Owner>, reason: "Silent" | "Taken" | "Closed") => void
+  readonly onLost: (held: Held<Owner>, reason: Loss) => void
 }
 
-/** In doubt it is tried again, this many times as often. */
-const eagerness = 4
+/** Beyond this a timer would ring at once. */
+const longestSleep = 2_147_483_647
 
 export class Renewals<Owner> {
   private readonly held: Array<Held<Owner>> = []
-  private sleeping: Fiber.RuntimeFiber<void> | undefined
+  private runner: Fiber.RuntimeFiber<void> | undefined
+  /** When the runner looks next. Infinity: there is none. -Infinity: it is about to. */
   private wakesAt = Infinity
+  private isStopped = false
 
   constructor(
     private readonly clock: Clock.Clock,
@@ -82,7 +88,8 @@ export class Renewals<Owner> {
       at: this.held.length
     }
     this.held.push(held)
-    this.wakeBy(held)
+    if (this.isStopped) this.lose(held, "Closed")
+    else this.wakeBy(held)
     return held
   }
 
@@ -94,42 +101,48 @@ export class Renewals<Owner> {
     last.at = held.at
   }
 
-  /** For when nobody needs them any more. */
+  /** For when nobody needs them any more. What is held then, or later, is lost at once. */
   readonly stop: Effect.Effect<void> = Effect.suspend(() => {
+    this.isStopped = true
     for (const held of [...this.held]) this.lose(held, "Closed")
-    return this.sleeping === undefined ? Effect.void : Effect.asVoid(Fiber.interrupt(this.sleeping))
+    return this.runner === undefined ? Effect.void : Effect.asVoid(Fiber.interrupt(this.runner))
   })
 
   private holds(held: Held<Owner>): boolean {
     return this.held[held.at] === held
   }
 
-  private lose(held: Held<Owner>, reason: "Silent" | "Taken" | "Closed"): void {
+  private lose(held: Held<Owner>, reason: Loss): void {
     this.letGo(held)
     this.holders.onLost(held, reason)
   }
 
   /** One of shorter terms than all the others may be the next to see to. */
   private wakeBy({ dueAt, lostAt }: Held<Owner>): void {
-    if (this.sleeping !== undefined && Math.min(dueAt, lostAt) >= this.wakesAt) return
-    this.sleeping?.unsafeInterruptAsFork(FiberId.none)
-    this.sleeping = this.fork(this.running)
+    if (Math.min(dueAt, lostAt) >= this.wakesAt) return
+    this.runner?.unsafeInterruptAsFork(FiberId.none)
+    this.wakesAt = -Infinity
+    // It begins when we have ended: it may find that it is needed no more, and say so here.
+    this.runner = this.fork(Effect.zipRight(Effect.yieldNow(), this.running))
   }
 
   /** While anything is held, and for one interval longer. */
   private readonly running: Effect.Effect<void> = Effect.suspend(() => {
+    this.wakesAt = -Infinity
     const time = nowOf(this.clock)
     for (const held of [...this.held]) this.seeTo(held, time)
     if (this.held.length === 0) {
-      this.sleeping = undefined
+      this.runner = undefined
+      this.wakesAt = Infinity
       return Effect.void
     }
-    this.wakesAt = this.held.reduce(
+    const next = this.held.reduce(
       (least, { dueAt, lostAt }) => Math.min(least, dueAt, lostAt),
-      Infinity
+      time + longestSleep
     )
+    this.wakesAt = next
     // Whole milliseconds: a timer that rings a fraction early would find nothing due.
-    return Effect.zipRight(Effect.sleep(Math.ceil(this.wakesAt - time)), this.running)
+    return Effect.zipRight(Effect.sleep(Math.ceil(next - time)), this.running)
   })
 
   private seeTo(held: Held<Owner>, time: number): void {
@@ -158,7 +171,7 @@ export class Renewals<Owner> {
         return Effect.zipRight(
           this.holders.onFault(held, cause),
           Effect.sync(() => {
-            held.dueAt = nowOf(this.clock) + held.terms.every / eagerness
+            held.dueAt = nowOf(this.clock) + held.terms.retry
             this.wakeBy(held)
           })
         )

@@ -2,9 +2,9 @@
 import * as Effect from "effect/Effect"
 import * as Lock from "../policy/lock.js"
 import type { LockBackend } from "../port/LockBackend.js"
-import { unsafeNow } from "../port/monotonic.js"
+import { nowOf } from "../port/monotonic.js"
 
-export const make: Effect.Effect<LockBackend> = Effect.sync(() => {
+export const make: Effect.Effect<LockBackend> = Effect.map(Effect.clock, (clock) => {
   const cells = new Map<string, Lock.LockCell>()
   const handlers = new Set<(name: string, token: string) => void>()
   // One fence for all names: nothing need be kept of a lock that nobody holds.
@@ -14,14 +14,14 @@ export const make: Effect.Effect<LockBackend> = Effect.sync(() => {
     name: string,
     transition: (cell: Lock.LockCell, now: number) => Lock.LockStep<A>
   ): Effect.Effect<A> =>
-    Effect.withFiberRuntime<A>((fiber) => {
+    Effect.sync(() => {
       const before = { ...cells.get(name), fence: { last, until: Infinity } }
-      const { cell, reply, turn } = transition(before, unsafeNow(fiber))
+      const { cell, reply, turn } = transition(before, nowOf(clock))
       last = cell.fence?.last ?? last
       if (cell.lease === undefined && cell.queue === undefined) cells.delete(name)
       else cells.set(name, cell)
       if (turn !== undefined) handlers.forEach((handle) => handle(name, turn))
-      return Effect.succeed(reply)
+      return reply
     })
 
   return {

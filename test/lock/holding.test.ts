@@ -1,5 +1,6 @@
 /** What keeps a lock alive, and how its holder learns that it is gone. */
 import { expect, it } from "@effect/vitest"
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -126,6 +127,132 @@ it.scoped("it is reckoned from the question, not from the answer", () =>
     yield* TestClock.adjust("3999 millis")
     expect(yield* state).toBe("held")
     yield* TestClock.adjust("1 millis")
+    expect(yield* state).toBe("Silent")
+  })
+)
+
+it.scoped("an answer that comes when the lock may have run out is none", () =>
+  Effect.gen(function* () {
+    let delay = 10_000
+    const { locks } = yield* startWith(({ acquire }) => ({
+      acquire: (...args) => Effect.zipLeft(acquire(...args), Effect.sleep(delay))
+    }))
+    let hasRun = false
+    const body = Effect.sync(() => (hasRun = true))
+    const options = { duration: "9 seconds" } as const
+    const late = yield* Effect.fork(Effect.flip(locks.withLock("a", options)(body)))
+    yield* TestClock.adjust("10 seconds")
+    const error = yield* Fiber.join(late)
+    expect([error._tag, hasRun]).toEqual(["LockUnavailable", false])
+    // It is given back, and those who come later are none the worse.
+    delay = 0
+    const state = yield* watch((yield* locks.acquire("a", options)).lost)
+    yield* TestClock.adjust("1 minute")
+    expect(yield* state).toBe("held")
+  })
+)
+
+it.scoped("one that is granted late is renewed at once, and one after it, too", () =>
+  Effect.gen(function* () {
+    let [delay, renewals] = [5_000, 0]
+    const { locks } = yield* startWith(({ acquire, renew }) => ({
+      acquire: (...args) => Effect.zipLeft(acquire(...args), Effect.sleep(delay)),
+      renew: (...args) =>
+        Effect.zipRight(
+          Effect.sync(() => renewals++),
+          renew(...args)
+        )
+    }))
+    const options = { duration: "9 seconds" } as const
+    const late = yield* Effect.fork(locks.acquire("late", options))
+    yield* TestClock.adjust("5 seconds")
+    const { lost } = yield* Fiber.join(late)
+    yield* settleDown
+    expect(renewals).toBe(1)
+    delay = 0
+    const states = [yield* watch(lost), yield* watch((yield* locks.acquire("b", options)).lost)]
+    yield* TestClock.adjust("1 minute")
+    expect(yield* Effect.all(states)).toEqual(["held", "held"])
+  })
+)
+
+// The one that renews them all has gone, or is about to go, when the next one comes.
+it.scoped("a lock after an idle time, or after a loss, is renewed like any other", () =>
+  Effect.gen(function* () {
+    let isBroken = false
+    const { locks } = yield* startWith(({ renew }) => ({
+      renew: (...args) => (isBroken ? Effect.fail(broken) : renew(...args))
+    }))
+    const options = { duration: "9 seconds" } as const
+    yield* locks.withLock("a", options)(Effect.void)
+    yield* TestClock.adjust("1 minute")
+    isBroken = true
+    const lost = yield* locks.acquire("b", options)
+    const last = yield* watch(lost.lost)
+    yield* TestClock.adjust("1 minute")
+    expect(yield* last).toBe("Silent")
+    isBroken = false
+    const state = yield* watch((yield* locks.acquire("c", options)).lost)
+    yield* TestClock.adjust("1 minute")
+    expect(yield* state).toBe("held")
+  })
+)
+
+// A renewal is on its way │ lost │ it arrives, and would prolong what nobody holds
+it.scoped("what is lost in silence is given back at once", () =>
+  Effect.gen(function* () {
+    const { backend, locks } = yield* startWith(() => ({ renew: () => Effect.never }))
+    const { lost, token } = yield* locks.acquire("a", { duration: "9 seconds" })
+    yield* TestClock.adjust("8 seconds")
+    yield* backend.renew("a", token, 3_600_000)
+    yield* TestClock.adjust("1 second")
+    yield* Effect.flip(lost)
+    yield* settleDown
+    expect(Option.isSome(yield* locks.tryAcquire("a"))).toBe(true)
+  })
+)
+
+it.scoped("who is granted it when the layer has ended is told so, and runs nothing", () =>
+  Effect.gen(function* () {
+    let renewals = 0
+    const { close, locks } = yield* startWith(({ renew }) => ({
+      renew: (...args) =>
+        Effect.zipRight(
+          Effect.sync(() => renewals++),
+          renew(...args)
+        )
+    }))
+    yield* close
+    const state = yield* watch((yield* locks.acquire("a")).lost)
+    yield* settleDown
+    expect(yield* state).toBe("Closed")
+    let hasRun = false
+    const body = Effect.sync(() => (hasRun = true))
+    const error = yield* Effect.flip(locks.withLock("b")(body))
+    expect([error._tag, hasRun]).toEqual(["LockLost", false])
+    yield* TestClock.adjust("1 minute")
+    expect(renewals).toBe(0)
+  })
+)
+
+it.scoped("time is the layer's, whatever clock its users have", () =>
+  Effect.gen(function* () {
+    const { locks } = yield* startWith()
+    const { lost } = yield* Effect.withClock(locks.acquire("a"), Clock.make())
+    const state = yield* watch(lost)
+    yield* TestClock.adjust("1 minute")
+    expect(yield* state).toBe("held")
+  })
+)
+
+it.scoped("one that lasts for months is lost when they are over", () =>
+  Effect.gen(function* () {
+    const { locks } = yield* startWith()
+    const { lost } = yield* locks.acquire("a", { duration: "60 days", renew: false })
+    const state = yield* watch(lost)
+    yield* TestClock.adjust("59 days")
+    expect(yield* state).toBe("held")
+    yield* TestClock.adjust("1 days")
     expect(yield* state).toBe("Silent")
   })
 )

@@ -7,6 +7,7 @@ import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import { tokens } from "../../../core/tokens.js"
 import { DistributedLock, type Held, type LockOptions } from "../../../DistributedLock.js"
+import type { LockTimeout, LockUnavailable } from "../../../port/LockBackend.js"
 import { expectThat } from "../expectation.js"
 
 /** Runs an effect with the locks of one process. */
@@ -45,6 +46,13 @@ export const take = (name: string, options?: LockOptions) =>
     const held = yield* Scope.extend(DistributedLock.acquire(name, options), scope)
     return { held, giveBack: Scope.close(scope, Exit.void) }
   })
+
+/** As `take` does, in a process. */
+export type Taking = Effect.Effect<
+  { readonly giveBack: Effect.Effect<void> },
+  LockTimeout | LockUnavailable,
+  Scope.Scope
+>
 
 /** Takes it, if it is free, and gives it back at once. */
 export const isFree = (name: string) =>

@@ -1,14 +1,36 @@
 /** Those who wait take turns. */
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import { DistributedLock } from "../../../DistributedLock.js"
 import { expectEqual, expectThat } from "../expectation.js"
 import type { Case } from "../register.js"
-import { isFree, type Subject, take } from "./subject.js"
+import { type Subject, take, type Taking } from "./subject.js"
 
-const inTurn = "those who wait are granted the lock in the order in which they came"
+const inTurn =
+  "those who wait are granted the lock in the order in which they came, unless a holder vanishes"
 const inTime = "nobody waits longer than was said, and who has left holds up nobody"
+
+/** A place that is not given up costs half a second, when its turn comes: at each hand-over one. */
+const many = 6
+const soon = 1_800
+
+/** From one to the next, some times, each of whom waits for it. */
+const expectHandOvers = (next: Taking, first: Effect.Effect<void>) =>
+  Effect.gen(function* () {
+    let giveBack = first
+    let spent = 0
+    for (let time = 1; time < many; time++) {
+      const waiting = yield* Effect.fork(next)
+      yield* Effect.sleep(30)
+      yield* giveBack
+      const [time, taken] = yield* Effect.timed(Fiber.join(waiting))
+      spent += Duration.toMillis(time)
+      giveBack = taken.giveBack
+    }
+    yield* expectThat("how long the next wait, in all", spent < soon, `under ${soon} ms`, spent)
+  })
 
 export const waiting: ReadonlyArray<Case<Subject>> = [
   {
@@ -48,49 +70,37 @@ export const waiting: ReadonlyArray<Case<Subject>> = [
       })
   },
   {
-    name: "who has waited too long is told so, and the next is granted it",
+    name: "who has waited too long is told so, and holds up nobody",
     rule: inTime,
     run: ({ here, name, there }) =>
       Effect.gen(function* () {
         const { giveBack } = yield* here(take(name()))
-        const late = DistributedLock.acquire(name(), { wait: "50 millis" })
-        const queueing = yield* Effect.fork(there(take(name())))
-        const errors = yield* Effect.all(
-          [late, late].map((it) => Effect.flip(here(Effect.scoped(it)))),
-          {
-            concurrency: 2
-          }
-        )
-        for (const error of errors) {
-          yield* expectEqual("the error", error._tag, "LockTimeout")
+        const late = DistributedLock.withLock(name(), { wait: "30 millis" })(Effect.void)
+        const impatient = DistributedLock.withLock(name(), { wait: 0 })(Effect.void)
+        for (let time = 0; time < many; time++) {
+          const { _tag } = yield* Effect.flip(there(late))
+          yield* expectEqual("who waits for a moment", _tag, "LockTimeout")
         }
-        const impatient = DistributedLock.acquire(name(), { wait: 0 })
-        yield* expectEqual(
-          "who waits for nobody",
-          (yield* Effect.flip(here(Effect.scoped(impatient))))._tag,
-          "LockTimeout"
-        )
-        yield* giveBack
-        yield* Fiber.join(queueing)
-        yield* expectEqual("free, while the next has it", yield* here(isFree(name())), false)
+        const errors = yield* Effect.all([late, late, impatient].map(there).map(Effect.flip), {
+          concurrency: "unbounded"
+        })
+        for (const { _tag } of errors) yield* expectEqual("several at once", _tag, "LockTimeout")
+        yield* expectHandOvers(there(take(name())), giveBack)
       })
   },
   {
-    name: "who is interrupted while it waits leaves its place",
+    name: "who is interrupted while it waits leaves its place, and holds up nobody",
     rule: inTime,
     run: ({ here, name, there }) =>
       Effect.gen(function* () {
         const { giveBack } = yield* here(take(name()))
-        const wait = Effect.scoped(DistributedLock.acquire(name()))
-        const first = yield* Effect.fork(there(wait))
-        const second = yield* Effect.fork(there(wait))
-        const third = yield* Effect.fork(there(take(name())))
-        yield* Effect.sleep(50)
-        yield* Fiber.interrupt(second)
-        yield* Fiber.interrupt(first)
-        yield* giveBack
-        yield* Fiber.join(third)
-        yield* expectEqual("free, while the third has it", yield* here(isFree(name())), false)
+        for (let time = 0; time < many; time++) {
+          const waiting = [take(name()), take(name())].map((it) => Effect.fork(there(it)))
+          const fibers = yield* Effect.all(waiting)
+          yield* Effect.sleep(30)
+          yield* Fiber.interruptAll(fibers.toReversed())
+        }
+        yield* expectHandOvers(there(take(name())), giveBack)
       })
   },
   {
