@@ -58,8 +58,8 @@ interface Found {
 /** Reads what is said to be stored: of all ways the cheapest, for a process and for the server. */
 export const lookFor =
   ({ l2, path, rebuild: { key } }: Asking): Look<Found> =>
-  (fiber, found) => {
-    if (l2.pending.has(key)) return false
+  ({ reason }, fiber, found) => {
+    if (reason !== "stored" || l2.pending.has(key)) return false
     const sentAt = tick(path)
     l2.gather.read(key, fiber, { take: (reply) => found({ reply, sentAt }) })
     return true

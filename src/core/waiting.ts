@@ -15,8 +15,9 @@ import { surroundingsOf } from "./request.js"
 /** Pushes can be lost: a waiter looks again after this long, and up to half as long more. */
 const pollEvery = 200
 
-/** Looks for what has been stored, and hands over what it finds; false: it may not look now. */
+/** Looks for what was pushed, and hands over what it finds; false: there is nothing to look for. */
 export type Look<A> = (
+  push: Push,
   fiber: Fiber.RuntimeFiber<unknown, unknown>,
   found: (it: A) => void
 ) => boolean
@@ -50,8 +51,8 @@ export class Listener {
   /**
    * Returns when `token` has ended, at the latest after `millis` or a poll interval.
    *
-   * If it is said to have stored a value, a look at that is taken at once, and what it
-   * found is given: no fiber need wake up for it. While it lasts no clock ends the wait.
+   * A look at what it has left is taken at once, and what is found is given: no fiber need
+   * wake up for it. While it lasts no clock ends the wait.
    */
   untilEnded<A = never>(
     token: string,
@@ -66,9 +67,9 @@ export class Listener {
         const stop = (): void => timer.unsafeInterruptAsFork(FiberId.none)
         const wait: Wait = {
           token,
-          end: ({ reason }) => {
+          end: (push) => {
             this.wait = undefined
-            const isLooking = reason === "stored" && look(fiber, (it) => resume(Effect.succeed(it)))
+            const isLooking = look(push, fiber, (it) => resume(Effect.succeed(it)))
             if (!isLooking) resume(Effect.succeed(undefined))
             // All who are woken now, in this process, go first.
             setImmediate(stop)
