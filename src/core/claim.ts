@@ -1,10 +1,8 @@
 /** One attempt to get a lock: asking for it, and giving back what may have been granted. */
 import * as Cause from "effect/Cause"
 import type * as Clock from "effect/Clock"
-import * as Deferred from "effect/Deferred"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as FiberId from "effect/FiberId"
 import type * as Scope from "effect/Scope"
 import { BackendError } from "../port/CacheBackend.js"
 import {
@@ -14,6 +12,7 @@ import {
   LockUnavailable
 } from "../port/LockBackend.js"
 import { nowOf } from "../port/monotonic.js"
+import { Loss } from "./loss.js"
 import { millis, wrong } from "./option.js"
 import type { Held as Renewed, Renewals, Terms } from "./renewal.js"
 import type { Turns } from "./turns.js"
@@ -59,7 +58,7 @@ export interface Locks {
   readonly scope: Scope.Scope
   readonly turns: Turns
   readonly waiters: Waiters
-  readonly renewals: Renewals<Deferred.Deferred<never, LockLost>>
+  readonly renewals: Renewals<Loss>
   readonly nextToken: () => string
 }
 
@@ -76,7 +75,7 @@ export interface Grant {
   readonly _tag: "Granted"
   readonly claim: Claim
   readonly held: Held
-  readonly renewed: Renewed<Deferred.Deferred<never, LockLost>>
+  readonly renewed: Renewed<Loss>
 }
 
 export type Answer = Grant | Extract<LockReply, { readonly _tag: "Held" }>
@@ -97,9 +96,8 @@ export const ask = (claim: Claim, isWaiting: boolean): Effect.Effect<Answer, Loc
   Effect.suspend(() => {
     const { locks, name, terms, token } = claim
     const askedAt = nowOf(locks.clock)
-    const request = { token, duration: terms.lasts, isWaiting }
     return Effect.matchCauseEffect(
-      Effect.suspend(() => locks.backend.acquire(name, request)),
+      locks.backend.acquire(name, { token, duration: terms.lasts, isWaiting }),
       {
         onFailure: (cause) => giveUp(claim, cause),
         onSuccess: (reply): Effect.Effect<Answer, LockUnavailable> => {
@@ -119,12 +117,12 @@ const tooLate = ({ name }: LockBackend): BackendError =>
 /** The server may have granted it when it was asked for, and reckons from then. */
 const granted = (claim: Claim, fence: bigint, askedAt: number): Grant => {
   const { locks, name, terms, token } = claim
-  const lost = Deferred.unsafeMake<never, LockLost>(FiberId.none)
+  const loss = new Loss()
   return {
     _tag: "Granted",
     claim,
-    held: { name, token, fence, lost: Deferred.await(lost) },
-    renewed: locks.renewals.hold(name, token, lost, terms, askedAt)
+    held: { name, token, fence, lost: loss.happens },
+    renewed: locks.renewals.hold(name, token, loss, terms, askedAt)
   }
 }
 
@@ -144,9 +142,8 @@ const giveUp = (
 
 /** Never fails: what is not given back runs out by itself. */
 export const giveBack = (backend: LockBackend, name: string, token: string): Effect.Effect<void> =>
-  Effect.catchAllCause(
-    Effect.suspend(() => backend.release(name, token)),
-    (cause) => Effect.logDebug(`The lock ${JSON.stringify(name)} could not be released`, cause)
+  Effect.catchAllCause(backend.release(name, token), (cause) =>
+    Effect.logDebug(`The lock ${JSON.stringify(name)} could not be released`, cause)
   )
 
 export const leave = ({ locks, name, token }: Claim): Effect.Effect<void> =>

@@ -1,20 +1,10 @@
 /** The service of a distributed lock, over any backend. */
-import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Runtime from "effect/Runtime"
 import * as Scope from "effect/Scope"
 import { type LockBackend, LockLost, type LockUnavailable } from "../port/LockBackend.js"
-import {
-  ask,
-  claimOf,
-  giveBack,
-  type Grant,
-  type Held,
-  letGo,
-  type LockOptions,
-  type Locks
-} from "./claim.js"
+import { ask, claimOf, giveBack, type Held, letGo, type LockOptions, type Locks } from "./claim.js"
 import { type AcquireError, waitFor, type WaitOptions } from "./queueing.js"
 import { Renewals } from "./renewal.js"
 import { tokens } from "./tokens.js"
@@ -36,12 +26,22 @@ export interface Service {
   ) => <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E | AcquireError | LockLost, R>
 }
 
-export const make = (backend: LockBackend): Effect.Effect<Service, never, Scope.Scope> =>
+/** A method that throws when it is called fails like others. */
+const guarded = (inner: LockBackend): LockBackend => ({
+  name: inner.name,
+  acquire: (name, request) => Effect.suspend(() => inner.acquire(name, request)),
+  renew: (name, token, duration) => Effect.suspend(() => inner.renew(name, token, duration)),
+  release: (name, token) => Effect.suspend(() => inner.release(name, token)),
+  subscribe: (handler) => Effect.suspend(() => inner.subscribe(handler))
+})
+
+export const make = (unguarded: LockBackend): Effect.Effect<Service, never, Scope.Scope> =>
   Effect.gen(function* () {
     const scope = yield* Effect.scope
     const run = Runtime.runFork(yield* Effect.runtime<never>())
     const waiters = new Waiters()
     const clock = yield* Effect.clock
+    const backend = guarded(unguarded)
     const locks: Locks = {
       backend,
       clock,
@@ -51,12 +51,11 @@ export const make = (backend: LockBackend): Effect.Effect<Service, never, Scope.
       renewals: new Renewals(
         clock,
         {
-          renew: ({ key, terms, token }) =>
-            Effect.suspend(() => backend.renew(key, token, terms.lasts)),
+          renew: ({ key, terms, token }) => backend.renew(key, token, terms.lasts),
           onFault: ({ key }, cause) =>
             Effect.logDebug(`The lock ${JSON.stringify(key)} could not be renewed`, cause),
           onLost: ({ key, owner, token }, reason) => {
-            Deferred.unsafeDone(owner, new LockLost({ name: key, reason }))
+            owner.happened(new LockLost({ name: key, reason }))
             // A renewal that is still on its way would keep others out for nobody.
             if (reason === "Silent") run(giveBack(backend, key, token))
           }
@@ -90,20 +89,11 @@ export const make = (backend: LockBackend): Effect.Effect<Service, never, Scope.
         ),
       withLock: (name, options) => (self) =>
         Effect.uninterruptibleMask((restore) =>
-          Effect.acquireUseRelease(
-            waitFor(locks, name, options, restore),
-            (grant) => restore(unlessLost(self, grant)),
-            letGo
+          Effect.flatMap(waitFor(locks, name, options, restore), (grant) =>
+            Effect.flatMap(Effect.exit(grant.renewed.owner.guard(self, restore)), (exit) =>
+              Effect.zipRight(letGo(grant), exit)
+            )
           )
         )
     }
   })
-
-/** Where the caller cannot be interrupted, nor can the body: but the wait for a loss must end. */
-const unlessLost = <A, E, R>(
-  self: Effect.Effect<A, E, R>,
-  { held: { lost }, renewed }: Grant
-): Effect.Effect<A, E | LockLost, R> =>
-  Effect.flatMap(Deferred.isDone(renewed.owner), (isLost) =>
-    isLost ? lost : Effect.raceFirst(self, Effect.interruptible(lost))
-  )

@@ -47,12 +47,22 @@ export const waitFor = (
     return Effect.flatMap(turns.take(name, wait, restore), (isOurs) => {
       if (!isOurs) return new LockTimeout({ name, wait })
       const listener = waiters.listen(name)
-      return Effect.ensuring(
+      const end = (): void => {
+        listener.close()
+        turns.pass(name)
+      }
+      return Effect.matchCauseEffect(
         inQueue({ claim, listener, wait, restore, deadline: cameAt + wait }),
-        Effect.sync(() => {
-          listener.close()
-          turns.pass(name)
-        })
+        {
+          onFailure: (cause) => {
+            end()
+            return Effect.failCause(cause)
+          },
+          onSuccess: (grant) => {
+            end()
+            return Effect.succeed(grant)
+          }
+        }
       )
     })
   })
