@@ -18,6 +18,7 @@ import { atMost, report } from "../report.js"
 
 const withLock = `${ours}, withLock`
 const redlocks = "redlock"
+const redlocksUsing = "redlock, using"
 const mutexes = "redis-semaphore"
 const byHand = "SET NX PX, EVALSHA by hand"
 
@@ -49,6 +50,7 @@ export const redisLock = overRedis("A lock in Redis", (redis, isQuick) =>
       { name: ours, fight: inFibers(runtime, acquired) },
       { name: withLock, fight: inFibers(runtime, bodied) },
       { name: redlocks, fight: inLoops(redlockOf(connection)) },
+      { name: redlocksUsing, fight: inLoops(usingOf(connection)) },
       { name: mutexes, fight: inLoops(mutexOf(connection)) }
     ]
     const alone = [...lockers, { name: byHand, fight: inLoops(yield* lockByHand(connection)) }]
@@ -145,16 +147,29 @@ interface Redlocks {
     names: ReadonlyArray<string>,
     duration: number
   ) => Promise<{ readonly release: () => Promise<unknown> }>
+  readonly using: (
+    names: ReadonlyArray<string>,
+    duration: number,
+    body: () => Promise<void>
+  ) => Promise<void>
 }
 
 /** As it comes, but for giving up: its ten attempts are over before fifty have had their turn. */
+const makeRedlock = (connection: Redis): Redlocks => new Redlock([connection], { retryCount: -1 })
+
 const redlockOf = (connection: Redis): Locked => {
-  const redlock: Redlocks = new Redlock([connection], { retryCount: -1 })
+  const redlock = makeRedlock(connection)
   return async (name, inside) => {
     const lock = await redlock.acquire([name], duration)
     inside()
     await lock.release()
   }
+}
+
+/** With a body, as `withLock` has one: it renews. */
+const usingOf = (connection: Redis): Locked => {
+  const redlock = makeRedlock(connection)
+  return (name, inside) => redlock.using([name], duration, async () => inside())
 }
 
 const mutexOf =
