@@ -180,7 +180,8 @@ const lineOf = (title: string, losses: ReadonlyArray<Loss>): ReadonlyArray<strin
 
 const lossesIn = ({ findings }: Comparison): ReadonlyArray<Loss> =>
   findings.flatMap(({ oursToPeer, peer }) =>
-    oursToPeer === undefined ? [] : [{ peer, factor: oursToPeer.median }]
+    // Another way of ours is nobody else's.
+    oursToPeer === undefined || peer.startsWith(ours) ? [] : [{ peer, factor: oursToPeer.median }]
   )
 
 const isTime = (column: string): boolean => /\([nµm]?s\)$/.test(column)
