@@ -3,9 +3,11 @@ import { expect, it } from "@effect/vitest"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import { DistributedLock } from "effect-larder"
 import { RedisClient, RedisLock } from "effect-larder/redis"
+import { seeded, seedOf } from "./chance.js"
 import { describeWithServer } from "../servers/describeWithServer.js"
 import { command, type RedisServer, startRedis } from "../servers/redis.js"
 
@@ -99,6 +101,39 @@ describeWithServer("a lock whose server", ["redis-server"], () => {
       yield* command(redis, "SET", lockOf("b"), "t 700 0")
       const error = yield* Effect.flip(locks.withLock("b", { wait: "500 millis" })(Effect.void))
       expect(error._tag).toBe("LockTimeout")
+    })
+  )
+
+  it.scopedLive("has seen a crowd that was interrupted at random has nothing left of it", () =>
+    Effect.gen(function* () {
+      const { locks, redis } = yield* start()
+      const other = yield* locksOf(redis)
+      const random = seeded(seedOf("a crowd at a lock"))
+      let [inside, most] = [0, 0]
+      const visit = Effect.acquireUseRelease(
+        Effect.sync(() => (most = Math.max(most, ++inside))),
+        () => Effect.sleep(random() * 3),
+        () => Effect.sync(() => inside--)
+      )
+      const user = Effect.suspend(() =>
+        (random() < 0.5 ? locks : other).withLock("crowded", { wait: random() * 400 })(visit)
+      )
+      for (let round = 0; round < 5; round++) {
+        const fibers = yield* Effect.replicateEffect(Effect.fork(Effect.exit(user)), 100)
+        yield* Effect.forEach(
+          fibers,
+          (fiber) =>
+            random() < 0.5
+              ? Effect.delay(Fiber.interrupt(fiber), random() * 300)
+              : Fiber.await(fiber),
+          { concurrency: "unbounded", discard: true }
+        )
+      }
+      expect(most).toBe(1)
+      const left = (yield* command(redis, "KEYS", "*")) as ReadonlyArray<string>
+      expect(left).toEqual(["larder!fence:{larder:crowded}"])
+      const [time] = yield* Effect.timed(locks.withLock("crowded")(Effect.void))
+      expect(Duration.toMillis(time)).toBeLessThan(aBit)
     })
   )
 })
