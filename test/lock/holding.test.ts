@@ -6,7 +6,8 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as TestClock from "effect/TestClock"
-import { type LockLost } from "effect-larder"
+import { LockLost } from "effect-larder"
+import { Loss } from "../../src/core/loss.js"
 import { broken, settleDown, startWith } from "./world.js"
 
 /** How it was lost, if it has been. */
@@ -316,5 +317,18 @@ it.scoped("to give back what the server does not answer for is silent", () =>
   Effect.gen(function* () {
     const { locks } = yield* startWith(() => ({ release: () => Effect.fail(broken) }))
     expect(yield* locks.withLock("a")(Effect.succeed(1))).toBe(1)
+  })
+)
+
+it.effect("a loss that comes when the body has ended takes nothing from what it gave", () =>
+  Effect.gen(function* () {
+    const error = new LockLost({ name: "a", reason: "Silent" })
+    const guard = (loss: Loss) =>
+      Effect.uninterruptibleMask((restore) => loss.guard(Effect.succeed(1), restore))
+    const late = new Loss()
+    expect(yield* guard(late)).toBe(1)
+    late.happened(error)
+    expect(yield* Effect.flip(late.happens)).toBe(error)
+    expect(yield* Effect.flip(guard(late))).toBe(error)
   })
 )
