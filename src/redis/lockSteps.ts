@@ -8,16 +8,12 @@ import type { Link } from "./link.js"
 import * as LockScripts from "./lockScripts.js"
 import { isOne, stepBy } from "./scripted.js"
 import * as Scripts from "./scripts.js"
-import type { Done } from "./steps.js"
+import type { Done, StepAt } from "./steps.js"
 import { pushText } from "./subscriptions.js"
 import { type Subject, transact, untilCall, valueOf } from "./transaction.js"
 import type { LockPlace } from "./wire.js"
 
-type Step<Args extends ReadonlyArray<unknown>, A> = (
-  link: Link,
-  place: LockPlace,
-  ...args: Args
-) => Effect.Effect<Done<A>, BackendError>
+type Step<Args extends ReadonlyArray<unknown>, A> = StepAt<LockPlace, Args, A>
 
 export interface LockSteps {
   readonly acquire: Step<[request: Lock.LockRequest], Lock.LockReply>

@@ -13,11 +13,13 @@ export interface Done<A> {
   readonly push: string
 }
 
-type Step<Args extends ReadonlyArray<unknown>, A> = (
+export type StepAt<P, Args extends ReadonlyArray<unknown>, A> = (
   link: Link,
-  place: Place,
+  place: P,
   ...args: Args
 ) => Effect.Effect<Done<A>, BackendError>
+
+type Step<Args extends ReadonlyArray<unknown>, A> = StepAt<Place, Args, A>
 
 /** Those of a cache. */
 export interface Steps {
