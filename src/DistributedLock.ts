@@ -94,7 +94,8 @@ export class DistributedLock extends Context.Tag("effect-larder/DistributedLock"
       Effect.flatMap(DistributedLock, (lock) => lock.withLock(name, options)(self))
 
   /**
-   * Over a store of your own.
+   * Over a store of your own. It promises no more than the store keeps: `lockConformance`
+   * of `effect-larder/testing` holds a layer to the rules.
    *
    * @since 0.1.0
    */

@@ -90,9 +90,7 @@ export const make = (unguarded: LockBackend): Effect.Effect<Service, never, Scop
       withLock: (name, options) => (self) =>
         Effect.uninterruptibleMask((restore) =>
           Effect.flatMap(waitFor(locks, name, options, restore), (grant) =>
-            Effect.flatMap(Effect.exit(grant.renewed.owner.guard(self, restore)), (exit) =>
-              Effect.zipRight(letGo(grant), exit)
-            )
+            Effect.ensuring(grant.renewed.owner.guard(self, restore), letGo(grant))
           )
         )
     }

@@ -5,15 +5,16 @@ import * as FiberId from "effect/FiberId"
 import type { LockLost } from "../port/LockBackend.js"
 import type { Restore } from "./turns.js"
 
+type Listener = (error: LockLost) => void
+
 export class Loss {
   private error: LockLost | undefined
-  private readonly listeners: Array<(error: LockLost) => void> = []
+  private readonly listeners: Array<Listener> = []
 
   /** Fails when it is lost. */
   readonly happens: Effect.Effect<never, LockLost> = Effect.async((resume) => {
-    if (this.error !== undefined) return resume(this.error)
-    const listener = (error: LockLost): void => resume(error)
-    this.listeners.push(listener)
+    const listener: Listener = (error) => resume(error)
+    this.listen(listener)
     return Effect.sync(() => void this.listeners.splice(this.listeners.indexOf(listener), 1))
   })
 
@@ -33,17 +34,28 @@ export class Loss {
   ): Effect.Effect<A, E | LockLost, R> {
     return Effect.suspend(() => {
       if (this.error !== undefined) return Effect.fail(this.error)
-      return Effect.flatMap(Effect.fork(restore(self)), (child) => {
-        let isEnded = false
-        this.listeners.push(() => {
-          isEnded = child.unsafePoll() === null
-          if (isEnded) child.unsafeInterruptAsFork(FiberId.none)
+      return Effect.flatMap(Effect.fork(restore(self)), (body) => {
+        let isCutShort = false
+        // Not lost yet │ lost │ the body is forked: it must be told all the same ("a loss at
+        // any step of the one who is granted the lock ends its body").
+        this.listen(() => {
+          isCutShort = body.unsafePoll() === null
+          if (isCutShort) body.unsafeInterruptAsFork(FiberId.none)
         })
-        const joined = Effect.onInterrupt(restore(Fiber.join(child)), () => Fiber.interrupt(child))
-        return Effect.flatMap(Effect.exit(joined), (exit): Effect.Effect<A, E | LockLost> =>
-          isEnded ? this.happens : exit
+        return Effect.flatMap(
+          Effect.onInterrupt(restore(Fiber.await(body)), () => Fiber.interrupt(body)),
+          (exit) => {
+            const result: Effect.Effect<A, E | LockLost> = isCutShort ? this.happens : exit
+            return Effect.zipRight(Fiber.inheritAll(body), result)
+          }
         )
       })
     })
+  }
+
+  /** Calls it when it happens, or at once when it has. */
+  private listen(listener: Listener): void {
+    if (this.error === undefined) this.listeners.push(listener)
+    else listener(this.error)
   }
 }

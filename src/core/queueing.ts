@@ -47,22 +47,12 @@ export const waitFor = (
     return Effect.flatMap(turns.take(name, wait, restore), (isOurs) => {
       if (!isOurs) return new LockTimeout({ name, wait })
       const listener = waiters.listen(name)
-      const end = (): void => {
-        listener.close()
-        turns.pass(name)
-      }
-      return Effect.matchCauseEffect(
+      return Effect.ensuring(
         inQueue({ claim, listener, wait, restore, deadline: cameAt + wait }),
-        {
-          onFailure: (cause) => {
-            end()
-            return Effect.failCause(cause)
-          },
-          onSuccess: (grant) => {
-            end()
-            return Effect.succeed(grant)
-          }
-        }
+        Effect.sync(() => {
+          listener.close()
+          turns.pass(name)
+        })
       )
     })
   })

@@ -39,13 +39,13 @@ export interface Held<Owner> {
   at: number
 }
 
-export type Loss = "Silent" | "Taken" | "Closed"
+export type LossReason = "Silent" | "Taken" | "Closed"
 
 /** What is done for those who hold something. */
 export interface Holders<Owner> {
   readonly renew: (held: Held<Owner>) => Effect.Effect<boolean, BackendError>
   readonly onFault: (held: Held<Owner>, cause: Cause.Cause<BackendError>) => Effect.Effect<void>
-  readonly onLost: (held: Held<Owner>, reason: Loss) => void
+  readonly onLost: (held: Held<Owner>, reason: LossReason) => void
 }
 
 /** Beyond this a timer would ring at once. */
@@ -112,7 +112,7 @@ export class Renewals<Owner> {
     return this.held[held.at] === held
   }
 
-  private lose(held: Held<Owner>, reason: Loss): void {
+  private lose(held: Held<Owner>, reason: LossReason): void {
     this.letGo(held)
     this.holders.onLost(held, reason)
   }

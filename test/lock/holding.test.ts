@@ -4,7 +4,9 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as FiberRef from "effect/FiberRef"
 import * as Option from "effect/Option"
+import * as Scheduler from "effect/Scheduler"
 import * as TestClock from "effect/TestClock"
 import { LockLost } from "effect-larder"
 import { Loss } from "../../src/core/loss.js"
@@ -330,5 +332,50 @@ it.effect("a loss that comes when the body has ended takes nothing from what it 
     late.happened(error)
     expect(yield* Effect.flip(late.happens)).toBe(error)
     expect(yield* Effect.flip(guard(late))).toBe(error)
+  })
+)
+
+/** Yields once, at that step, and does something meanwhile. */
+const yieldingAt = (step: number, meanwhile: () => void): Scheduler.Scheduler => {
+  let steps = 0
+  return {
+    shouldYield: () => {
+      if (++steps !== step) return false
+      meanwhile()
+      return 0
+    },
+    scheduleTask: (task, priority) => Scheduler.defaultScheduler.scheduleTask(task, priority)
+  }
+}
+
+// Not lost yet, says the look │ lost │ the body is forked: nobody would end it
+it.effect("a loss at any step of the one who is granted the lock ends its body", () =>
+  Effect.gen(function* () {
+    const error = new LockLost({ name: "a", reason: "Silent" })
+    for (let step = 1; step <= 40; step++) {
+      const loss = new Loss()
+      let isForced = false
+      const scheduler = yieldingAt(step, () => {
+        isForced = true
+        loss.happened(error)
+      })
+      const guarded = Effect.uninterruptibleMask((restore) => loss.guard(Effect.never, restore))
+      const fiber = yield* Effect.fork(Effect.withScheduler(Effect.flip(guarded), scheduler))
+      yield* settleDown
+      if (!isForced) loss.happened(error)
+      yield* settleDown
+      expect(Option.isSome(yield* Fiber.poll(fiber)), `lost at step ${step}`).toBe(true)
+    }
+  })
+)
+
+it.scoped("withLock keeps what its body has set, also when that fails", () =>
+  Effect.gen(function* () {
+    const { locks } = yield* startWith()
+    const ref = yield* FiberRef.make("before")
+    yield* Effect.flip(
+      locks.withLock("a")(Effect.zipRight(FiberRef.set(ref, "set"), Effect.fail("no")))
+    )
+    expect(yield* FiberRef.get(ref)).toBe("set")
   })
 )
