@@ -21,7 +21,7 @@ export default {
     "test/package/{vitest.config,packed,*.test}.ts",
     "test/package/programs/*.ts"
   ],
-  project: ["src/**/*.ts!", "{bench,examples,scripts,test}/**/*.ts", "*.ts"],
+  project: ["src/**/*.ts!", "{bench,examples,reliability,scripts,test}/**/*.ts", "*.ts"],
   // The types in the signature of what is exported are exported with it. Some functions are
   // exported for their tests alone: then somebody in the sources must use them, in their own file.
   ignoreExportsUsedInFile: production || { interface: true, type: true },

@@ -9,6 +9,8 @@ export default defineConfig({
     alias: [
       { find: /^effect-larder$/, replacement: source("index.ts") },
       { find: /^effect-larder\/redis$/, replacement: source("redis.ts") },
+      { find: /^effect-larder\/sql$/, replacement: source("sql.ts") },
+      { find: /^effect-larder\/sqlite$/, replacement: source("sqlite.ts") },
       { find: /^effect-larder\/testing$/, replacement: source("testing.ts") }
     ]
   },

@@ -19,7 +19,7 @@ export const sumOf =
 /** Effect peers: one fiber, a `yield*` a lookup. */
 export const inOneFiber =
   (runtime: Runtime, keyAt: Key) =>
-  (lookup: (key: string) => Effect.Effect<number, never, Cache>) =>
+  <E>(lookup: (key: string) => Effect.Effect<number, E, Cache>) =>
   (ops: number): Promise<number> =>
     runtime.runPromise(
       Effect.gen(function* () {

@@ -11,18 +11,23 @@ import * as Fs from "node:fs"
 import { createRequire } from "node:module"
 import * as Os from "node:os"
 import { parseArgs } from "node:util"
+import { circuitBreaker } from "./cases/circuitBreaker.js"
 import { hit } from "./cases/hit.js"
 import { millionKeys } from "./cases/millionKeys.js"
 import { miss } from "./cases/miss.js"
 import { redisCommands } from "./cases/redisCommands.js"
+import { redisDown } from "./cases/redisDown.js"
 import { redisHit } from "./cases/redisHit.js"
 import { redisLock } from "./cases/redisLock.js"
 import { redisMiss } from "./cases/redisMiss.js"
 import { redisRunPromise } from "./cases/redisRunPromise.js"
 import { redisStampede } from "./cases/redisStampede.js"
 import { redisWakeUp } from "./cases/redisWakeUp.js"
+import { redisStorage } from "./cases/redisStorage.js"
 import { runPromise } from "./cases/runPromise.js"
+import { sqliteStorage } from "./cases/sqliteStorage.js"
 import { stampede } from "./cases/stampede.js"
+import { storageMillion } from "./cases/storageMillion.js"
 import { placement } from "./cores.js"
 import { collect } from "./harness.js"
 import { versionOfRedis } from "./overRedis.js"
@@ -35,13 +40,18 @@ const cases: Readonly<Record<string, Case>> = {
   miss,
   stampede,
   millionKeys,
+  circuitBreaker,
   redisHit,
   redisRunPromise,
   redisMiss,
   redisStampede,
   redisWakeUp,
   redisLock,
-  redisCommands
+  redisDown,
+  redisCommands,
+  sqliteStorage,
+  redisStorage,
+  storageMillion
 }
 
 const versionOf = (name: string): string => {
@@ -80,7 +90,12 @@ const packages = [
   "@redis/client",
   "redlock",
   "redis-semaphore",
-  "ioredis"
+  "ioredis",
+  "@effect/sql-sqlite-node",
+  "better-sqlite3",
+  "@keyv/sqlite",
+  "unstorage",
+  "db0"
 ]
 const surroundings = {
   date: new Date().toISOString(),

@@ -14,13 +14,13 @@ const product = Cache.getOrCreate("product:42", loadProduct)
 const program = Effect.gen(function* () {
   const requests = Array.from({ length: 100 }, () => product)
   const answers = yield* Effect.all(requests, { concurrency: "unbounded" })
-  const { backendErrors, loads } = yield* Cache.counters
-  yield* Console.log(`${answers.length} answers, ${loads} load, backendErrors: ${backendErrors}`)
+  const { bypassed, loads } = yield* Cache.counters
+  yield* Console.log(`${answers.length} answers, ${loads} load, bypassed: ${bypassed}`)
 
   const wasThere = yield* Cache.invalidate("product:42")
-  const { healthy, pendingInvalidations } = yield* Cache.health
+  const { circuit, healthy, pendingInvalidations } = yield* Cache.health
   yield* Console.log(`invalidated: ${wasThere}, pending: ${pendingInvalidations}`)
-  yield* Console.log(`healthy: ${healthy}`)
+  yield* Console.log(`healthy: ${healthy}, circuit: ${circuit}`)
 })
 // #endregion
 

@@ -7,18 +7,26 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { accessors, type Accessors } from "./core/accessors.js"
-import * as Core from "./core/cache.js"
+import * as Fallback from "./core/fallback.js"
+import * as Noop from "./core/noop.js"
+import type { FallbackOptions } from "./core/fallback.js"
 import type { LookupOptions } from "./core/request.js"
 import type { Service } from "./core/service.js"
-import { settings, type SharedCacheOptions } from "./core/settings.js"
-import type { CacheBackend } from "./port/CacheBackend.js"
+import type { SharedCacheOptions } from "./core/settings.js"
+import { CacheBackend } from "./port/CacheBackend.js"
 import { SharedCache } from "./SharedCache.js"
 
 export type { CacheCodec } from "./core/codec.js"
 export type { CacheCounters } from "./core/counters.js"
 export type { CacheEvent } from "./core/events.js"
+export type { FallbackOptions } from "./core/fallback.js"
 export type { CacheHealth, CacheStats, EntryInfo } from "./core/service.js"
-export type { CacheOptions, LeaseOptions, SharedCacheOptions } from "./core/settings.js"
+export type {
+  BreakerOptions,
+  CacheOptions,
+  LeaseOptions,
+  SharedCacheOptions
+} from "./core/settings.js"
 
 /**
  * What a caller of `getOrCreate` may ask for; unset means the layer's default.
@@ -27,11 +35,19 @@ export type { CacheOptions, LeaseOptions, SharedCacheOptions } from "./core/sett
  *   hour. Infinity: for good. Zero: shared with those who wait, never stored
  * - `staleWhileRevalidate`: how long after that it may be served while it is
  *   rebuilt; default 0. The writer's window counts; a reader's can shorten it
+ * - `staleIfError`: how long after the ttl it may be served in place of a rebuild
+ *   that ends without a value: by a failure, a defect, or an interruption of its own.
+ *   Default 0; the writer's window counts, as above. Not in place of a failure that
+ *   the region's `error` describes: that is an answer. The next lookup tries again
+ * - `softTimeout`: so long a rebuild is waited for where there is a value that
+ *   `staleIfError` lets be served; then that is served, and the rebuild goes on behind.
+ *   Default: none. It does not limit the wait where there is none, nor the creator
  * - `beta`: eagerness of early refresh; default 1, 0 turns it off
  * - `wait`: the longest wait for another process's creator; default: the lease's
  *   `maxHold`, 5 minutes. Then the creator runs here, and its value is not stored
  * - `background`: `false` rebuilds nothing behind: an early refresh is made in
- *   line, and stale values are not served; default true
+ *   line, stale values are served if that fails, or not at all, and there is no
+ *   `softTimeout`; default true
  * - `schema`: encodes what is stored, decodes what is read; a mismatch is a miss
  * - `refresh`: skips the read: rebuilds, and stores
  *
@@ -68,11 +84,12 @@ export class Cache extends Context.Tag("effect-larder/Cache")<Cache, Service>() 
    * The entry of `key`, or what `create` makes of it, which then is the entry.
    *
    * Callers that come while it is being made wait for it: one run serves them
-   * all, and its failure or defect is theirs, too. The first caller's creator,
-   * options and surroundings decide. A caller that is interrupted leaves; the
-   * last one to leave ends the creator. The creator gets a scope of its own,
-   * closed when it ends. What is rebuilt behind keeps the services of the reader
-   * that started it: if those end with a request, say `background: false`.
+   * all, and its failure or defect is theirs, too, unless `staleIfError` gives them
+   * what was there. The first caller's creator, options and surroundings decide. A
+   * caller that is interrupted leaves; the last one to leave ends the creator. The
+   * creator gets a scope of its own, closed when it ends. What is rebuilt behind
+   * keeps the services of the reader that started it: if those end with a request,
+   * say `background: false`.
    *
    * With `runSync`, a memory hit, or a miss with a synchronous creator, works.
    *
@@ -239,19 +256,48 @@ export class Cache extends Context.Tag("effect-larder/Cache")<Cache, Service>() 
     backend: CacheBackend,
     options: SharedCacheOptions = {}
   ): Layer.Layer<Cache | SharedCache> =>
+    Cache.withFallback(
+      Layer.succeed(CacheBackend, backend),
+      Layer.succeed(CacheBackend, Noop.backend),
+      options
+    )
+
+  /**
+   * A cache over a backend that may fail, with another in its place meanwhile: under a
+   * circuit breaker, which finds out behind when the first one is back. Callers of one key
+   * share one run of its creator, whichever is used.
+   *
+   * With `NoopCache.backend` as the fallback nothing is kept during an outage. One that
+   * keeps entries is used for one outage, and emptied after it; one that cannot be cleared
+   * is used for the first outage alone. Let it be empty when the program starts. If it is in this process, it does not see what
+   * others invalidate meanwhile. What was invalidated here is replayed to the first, as ever.
+   *
+   * A `primary` that fails to build is built again behind (`recovery`); a defect is a wrong
+   * setting, and the layer's. That the fallback works is not seen to: it should need no server.
+   *
+   * @example
+   * ```ts
+   * import * as Layer from "effect/Layer"
+   * import { Cache, NoopCache } from "effect-larder"
+   * import { RedisCache, RedisClient } from "effect-larder/redis"
+   *
+   * const RedisLive = Layer.provide(RedisCache.backend, RedisClient.layerStrict())
+   *
+   * export const CacheLive = Cache.withFallback(RedisLive, NoopCache.backend, {
+   *   breaker: { openFor: "5 seconds" }
+   * })
+   * ```
+   *
+   * @since 0.1.0
+   */
+  static readonly withFallback = <E, R, E2, R2>(
+    primary: Layer.Layer<CacheBackend, E, R>,
+    fallback: Layer.Layer<CacheBackend, E2, R2>,
+    options: FallbackOptions = {}
+  ): Layer.Layer<Cache | SharedCache, E2, R | R2> =>
     Layer.scopedContext(
-      Effect.suspend(() => {
-        if (options.codec !== undefined && !backend.capabilities.bytes) {
-          throw new Error(
-            `effect-larder: a codec is given, but the backend ${backend.name} keeps text alone: ` +
-              "leave the codec out, or take a backend that keeps bytes"
-          )
-        }
-        return Core.make({ backend }, settings(options, options))
-      }).pipe(
-        Effect.map((service) =>
-          Context.make(Cache, service).pipe(Context.add(SharedCache, service))
-        )
+      Effect.map(Fallback.make(primary, fallback, options), (service) =>
+        Context.make(Cache, service).pipe(Context.add(SharedCache, service))
       )
     )
 }

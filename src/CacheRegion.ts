@@ -99,8 +99,18 @@ export const make = <A, I, K = string, EA = never, EI = never, C = Cache>(
   const tag = (options.cache ?? Cache) as Context.Tag<C, Cache.Service>
   const name = encodeRegionName(options.name)
   const keyOf = options.key ?? String
-  const { background, beta, staleWhileRevalidate, ttl, value: schema, wait } = options
-  const defaults: LookupOptions<A> = { background, beta, staleWhileRevalidate, ttl, wait, schema }
+  const { background, beta, softTimeout, staleIfError, staleWhileRevalidate, ttl, wait } = options
+  const schema = options.value
+  const defaults: LookupOptions<A> = {
+    ttl,
+    staleWhileRevalidate,
+    staleIfError,
+    softTimeout,
+    beta,
+    wait,
+    background,
+    schema
+  }
   const region: Region = {
     name,
     start: `${name}:`,
@@ -137,6 +147,8 @@ const version = (given: number): number => {
 const override = <A>(defaults: LookupOptions<A>, own: LookupOptions<A>): LookupOptions<A> => ({
   ttl: own.ttl ?? defaults.ttl,
   staleWhileRevalidate: own.staleWhileRevalidate ?? defaults.staleWhileRevalidate,
+  staleIfError: own.staleIfError ?? defaults.staleIfError,
+  softTimeout: own.softTimeout ?? defaults.softTimeout,
   beta: own.beta ?? defaults.beta,
   wait: own.wait ?? defaults.wait,
   background: own.background ?? defaults.background,

@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { Cache } from "./Cache.js"
 import * as Noop from "./core/noop.js"
+import { CacheBackend } from "./port/CacheBackend.js"
 import { SharedCache } from "./SharedCache.js"
 
 /**
@@ -32,3 +33,22 @@ export const layer: Layer.Layer<Cache | SharedCache> = Layer.effectContext(
     Context.make(Cache, service).pipe(Context.add(SharedCache, service))
   )
 )
+
+/**
+ * A backend that keeps nothing: what `Cache.withFallback` goes on with in the place of one
+ * that is gone. Callers of one key still share one run of its creator.
+ *
+ * @example
+ * ```ts
+ * import * as Layer from "effect/Layer"
+ * import { Cache, CacheBackend, MemoryBackend, NoopCache } from "effect-larder"
+ *
+ * const primary = Layer.effect(CacheBackend, MemoryBackend.make())
+ *
+ * export const CacheLive = Cache.withFallback(primary, NoopCache.backend)
+ * ```
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const backend: Layer.Layer<CacheBackend> = Layer.succeed(CacheBackend, Noop.backend)

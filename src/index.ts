@@ -6,6 +6,7 @@
  * @since 0.1.0
  */
 export {
+  type BreakerOptions,
   Cache,
   type CacheCodec,
   type CacheCounters,
@@ -14,6 +15,7 @@ export {
   type CacheOptions,
   type CacheStats,
   type EntryInfo,
+  type FallbackOptions,
   type GetOrCreateOptions,
   type LeaseOptions,
   type SharedCacheOptions
@@ -21,6 +23,9 @@ export {
 export { CacheRecorder, type Load } from "./CacheRecorder.js"
 /** A typed part of a cache. */
 export * as CacheRegion from "./CacheRegion.js"
+/** Fails fast where calls keep failing. */
+export * as CircuitBreaker from "./CircuitBreaker.js"
+export { CircuitOpen } from "./core/circuitOpen.js"
 export {
   DistributedLock,
   type Held,
@@ -36,12 +41,16 @@ export * as MemoryCache from "./memory.js"
 export { MemoryCacheLive } from "./memory.js"
 /** Locks in this process. */
 export * as MemoryLock from "./memoryLock.js"
+/** Lasting entries in this process. */
+export * as MemoryStorage from "./memoryStorage.js"
+export { MemoryStorageLive } from "./memoryStorage.js"
 /** A cache that is none. */
 export * as NoopCache from "./NoopCache.js"
 export { layer as NoopCacheLive } from "./NoopCache.js"
 export {
   BackendError,
-  type CacheBackend,
+  type BackendStatus,
+  CacheBackend,
   type Capabilities,
   type Encoded,
   type LeaseHolder,
@@ -58,4 +67,20 @@ export {
   LockTimeout,
   LockUnavailable
 } from "./port/LockBackend.js"
+export {
+  type Search,
+  type StorageBackend,
+  StorageError,
+  type Stored,
+  type Writing
+} from "./port/StorageBackend.js"
 export { SharedCache } from "./SharedCache.js"
+export {
+  type CleanupOptions,
+  Storage,
+  type StorageOptions,
+  type StorageSetOptions,
+  type StorageView,
+  type StorageViewOptions
+} from "./Storage.js"
+export { StorageEntry } from "./core/storageEntry.js"

@@ -11,7 +11,7 @@ import type { ConfigError } from "effect/ConfigError"
 import { Cache, type CacheOptions } from "./Cache.js"
 import { CacheRecorder, type Load } from "./CacheRecorder.js"
 import * as Core from "./core/cache.js"
-import { cacheEnvironment } from "./core/environment.js"
+import { cacheEnvironment, disabled } from "./core/environment.js"
 import { capacity, settings } from "./core/settings.js"
 import * as NoopCache from "./NoopCache.js"
 
@@ -141,6 +141,14 @@ export const layerTest: Layer.Layer<Cache | CacheRecorder> = Layer.scopedContext
  */
 export const MemoryCacheLive: Layer.Layer<Cache> = Layer.unwrapEffect(
   Effect.map(cacheEnvironment, ({ enabled, ...options }): Layer.Layer<Cache> =>
-    enabled ? layer(options) : NoopCache.layer
+    enabled
+      ? Layer.tap(layer(options), () => initialized(capacity(options.capacity)))
+      : Layer.tap(NoopCache.layer, () => disabled)
   )
 )
+
+const initialized = (max_capacity: number): Effect.Effect<void> =>
+  Effect.annotateLogs(Effect.logInfo("In-memory cache provider initialized"), {
+    backend: "memory",
+    max_capacity
+  })

@@ -33,7 +33,7 @@ const mayReach: Readonly<Record<Place, ReadonlyArray<Place>>> = {
 const drivers: Readonly<Record<Place, ReadonlyArray<string> | "any">> = {
   root: "any",
   face: [],
-  testing: [],
+  testing: ["node:"],
   core: [],
   policy: [],
   port: [],
@@ -271,6 +271,18 @@ describe("the sources", () => {
       .filter(({ specifier }) => !isRelative(specifier) && !specifier.startsWith("node:"))
       .filter(({ specifier }) => !declared.has(packageOf(specifier)))
     expect(undeclared).toEqual([])
+  })
+
+  it("start processes in the test kit alone", () => {
+    const starters = allArrows(sources).filter(
+      ({ specifier }) => specifier === "node:child_process"
+    )
+    expect([...new Set(starters.map(({ from }) => placeOf(from)))]).toEqual(["testing"])
+  })
+
+  it("load nothing of Node's own from src/index.ts", () => {
+    const packages = [...packagesLoadedBy("src/index.ts", sources)]
+    expect(packages.filter((name) => name.startsWith("node:"))).toEqual([])
   })
 
   it.each(["src/index.ts", "src/testing.ts"])("load no driver from %s", (entry) => {

@@ -1,12 +1,16 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Redacted from "effect/Redacted"
 import { execFile } from "node:child_process"
 import * as Fs from "node:fs"
 import * as Path from "node:path"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
+import { withoutLog } from "./docs/withoutLog.js"
 import { started } from "./redis/backends.js"
 import { describeWithServer } from "./servers/describeWithServer.js"
+import { startMariadb } from "./servers/mariadb.js"
+import { startPostgres } from "./servers/postgres.js"
 import { startRedis } from "./servers/redis.js"
 
 // The examples as a user runs them, and what they print.
@@ -36,19 +40,24 @@ const expectedOf = (file: string): string => Fs.readFileSync(outputFile(file), "
 
 /** Over a Redis that the test starts. */
 const overRedis = [
+  "fault-injection/outage.ts",
   "own-codec.ts",
   "own-connection.ts",
   "several-processes/main.ts",
   "swapping-layers/main.ts"
 ]
+/** Over all the databases that there are. */
+const overAll = "storage/main.ts"
 const inOneProcess = files.filter(
-  (file) => Fs.existsSync(outputFile(file)) && !overRedis.includes(file)
+  (file) => Fs.existsSync(outputFile(file)) && ![...overRedis, overAll].includes(file)
 )
 
 /** Run by another of these: they print nothing themselves. */
 const parts = [
   "own-backend/MapBackend.ts",
   "several-processes/worker.ts",
+  "storage/layers.ts",
+  "storage/program.ts",
   "swapping-layers/program.ts",
   ...["database", "naive", "oneProcess", "redis", "report", "severalProcesses", "worker"].map(
     (name) => `stampede/${name}.ts`
@@ -64,9 +73,16 @@ const snippets = files.filter((file) => file.startsWith("snippets/"))
 const elsewhere = ["stampede.ts", "traffic.ts", "traffic/record.ts", "quickstart/program.ts"]
 
 // Their tests are part of this file, then.
-const tests = ["swapping-layers/program.test.ts", "own-backend/conformance.test.ts"]
+const tests = [
+  "fault-injection/chaos.test.ts",
+  "own-backend/conformance.test.ts",
+  "storage/expiry.test.ts",
+  "swapping-layers/program.test.ts"
+]
+await import("../examples/fault-injection/chaos.test.js")
 await import("../examples/swapping-layers/program.test.js")
 await import("../examples/own-backend/conformance.test.js")
+await import("../examples/storage/expiry.test.js")
 
 const expectOneProcess = (lines: ReadonlyArray<string>) => {
   expect(lines).toContain("cut DB load by 99.8% (500 -> 1 queries)")
@@ -119,7 +135,7 @@ describe.concurrent("examples", { timeout: 120_000 }, () => {
   })
 
   it("are all run", () => {
-    const known = [inOneProcess, overRedis, parts, snippets, tests, elsewhere].flat()
+    const known = [inOneProcess, overRedis, overAll, parts, snippets, tests, elsewhere].flat()
     expect(files.toSorted()).toEqual(known.toSorted())
   })
 })
@@ -131,7 +147,7 @@ describeWithServer("examples over Redis", ["redis-server"], () => {
     "%s prints what it should",
     async (file) => {
       const { url } = await Effect.runPromise(server)
-      expect(await outputOf(file, { REDIS_URL: url })).toBe(expectedOf(file))
+      expect(withoutLog(await outputOf(file, { REDIS_URL: url }))).toBe(expectedOf(file))
     },
     120_000
   )
@@ -156,4 +172,22 @@ describeWithServer("examples over Redis", ["redis-server"], () => {
     )
     expectTraffic(lines)
   }, 120_000)
+})
+
+describeWithServer("examples over databases", ["redis-server", "postgresql", "mariadb"], () => {
+  const servers = started(
+    Effect.all([startPostgres(), startMariadb(), startRedis({ own: true })], {
+      concurrency: "unbounded"
+    })
+  )
+
+  it(`${overAll} says the same on every store`, async () => {
+    const [postgres, mysql, redis] = await Effect.runPromise(servers)
+    const settings = {
+      POSTGRES_URL: Redacted.value(postgres.url),
+      MYSQL_URL: Redacted.value(mysql.url),
+      REDIS_URL: redis.url
+    }
+    expect(withoutLog(await outputOf(overAll, settings))).toBe(expectedOf(overAll))
+  }, 60_000)
 })

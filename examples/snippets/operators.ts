@@ -9,6 +9,6 @@ export const look = Effect.gen(function* () {
   yield* Stream.runForEach(Cache.keys("user:*"), Console.log)
 })
 
-export const follow = Stream.runForEach(Cache.events, ({ _tag, key }) =>
-  _tag === "refreshFailed" ? Effect.logWarning(`${key} is not refreshed`) : Effect.void
+export const follow = Stream.runForEach(Cache.events, (event) =>
+  event._tag === "degraded" ? Effect.logError(`No cache: ${event.reason}`) : Effect.void
 )

@@ -10,7 +10,8 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import type { BackendError } from "../port/CacheBackend.js"
 import type { LeaseReply, LeaseRequest } from "../policy/lease.js"
-import { fullKey, type L2, type Path, tick } from "./path.js"
+import { countFault } from "./log.js"
+import { fullKey, isBypassed, type L2, type Path, tick } from "./path.js"
 import type { Rebuild } from "./rebuild.js"
 import type { Request } from "./request.js"
 import { now } from "../port/monotonic.js"
@@ -60,7 +61,7 @@ const attempt = (asking: Asking, patience: Patience): Effect.Effect<Acquired> =>
     const { first, l2, listener, path, rebuild } = asking
     // ◆ Asked before every command: the miss that led here may have been read
     // before the invalidation that is pending now was called.
-    if (l2.pending.has(rebuild.key)) return Effect.succeed(leaseless)
+    if (isBypassed(l2, rebuild.key)) return Effect.succeed(leaseless)
     const token = l2.nextToken()
     const sentAt = tick(path)
     listener.reset()
@@ -113,15 +114,15 @@ const giveUp = (
   token: string,
   cause: Cause.Cause<BackendError>
 ): Effect.Effect<Acquired> => {
-  const giveBack = Effect.ignore(l2.backend.release(fullKey(path, rebuild.key), token))
-  if (Cause.isInterrupted(cause)) return Effect.zipRight(giveBack, Effect.interrupt)
-  first.tally.backendErrors++
-  return path.log
-    .fault("lease", Cause.squash(cause))
-    .pipe(
-      Effect.zipRight(Effect.forkIn(Effect.interruptible(giveBack), path.scope)),
-      Effect.as(faulted)
-    )
+  const giveBack = Effect.exit(l2.backend.release(fullKey(path, rebuild.key), token))
+  // One who leaves goes no further. A backend that interrupts itself is a fault like others.
+  if (Cause.isInterrupted(cause)) {
+    return Effect.as(Effect.zipRight(giveBack, Effect.allowInterrupt), faulted)
+  }
+  return countFault(path, first.tally, "lease", cause).pipe(
+    Effect.zipRight(Effect.forkIn(Effect.interruptible(giveBack), path.scope)),
+    Effect.as(faulted)
+  )
 }
 
 const sitThrough = (

@@ -2,11 +2,14 @@
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as ExecutionStrategy from "effect/ExecutionStrategy"
+import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import type { CacheBackend } from "../port/CacheBackend.js"
 import { emptyTally, snapshot } from "./counters.js"
 import * as Events from "./events.js"
 import { getOrCreate } from "./getOrCreate.js"
+import { health } from "./health.js"
+import { begin } from "./hearing.js"
 import { inspect } from "./inspect.js"
 import { L1 } from "./l1.js"
 import * as L2 from "./l2.js"
@@ -38,7 +41,7 @@ export const serve = (path: Path): Effect.Effect<Service, never, Scope.Scope> =>
     const since = yield* DateTime.now
     yield* publishMetrics(path, backend)
     yield* Effect.addFinalizer(() => Effect.sync(() => close(path)))
-    if (path.l2 !== undefined) yield* L2.listen(path, path.l2)
+    if (path.l2 !== undefined) yield* begin(path, path.l2)
     return {
       isShared: path.l2 !== undefined,
       lookup: (fiber, region, key, create, options) =>
@@ -53,7 +56,7 @@ export const serve = (path: Path): Effect.Effect<Service, never, Scope.Scope> =>
       stats: Query.stats(path),
       counters: (region) =>
         Effect.sync(() => snapshot(region ? [tallyOf(path, region)] : path.tallies.values())),
-      health: Effect.sync(() => Query.health(path, backend, since))
+      health: Effect.sync(() => health(path, since))
     }
   })
 
@@ -69,13 +72,17 @@ export const makePath = (
     const l1 = capacity === undefined ? undefined : new L1(capacity, () => tally.evictions++)
     // Until the subscription is confirmed, L1 would miss what others write.
     if (l1 !== undefined && backend !== undefined) l1.isServing = false
+    const leading: Path["leading"] = new Set()
     const events = yield* Events.make
-    const log = Log.make(settings.name)
+    const log = Log.make(settings.name, yield* Effect.clock)
+    const l2 = backend && (yield* L2.make(backend, settings, tally, events, log, scope))
+    yield* Scope.addFinalizer(scope, interruptOthers(leading))
     return {
       ...settings,
       l1,
-      l2: backend && (yield* L2.make(backend, settings, tally, events, log, scope)),
+      l2,
       rebuilds: new Map(),
+      leading,
       tallies: new Map([[whole.start, tally]]),
       tally,
       events,
@@ -85,6 +92,12 @@ export const makePath = (
       lastTick: 0
     }
   })
+
+/** A creator may close the cache that it runs in: it would wait for itself. */
+const interruptOthers = (fibers: Iterable<Fiber.RuntimeFiber<void>>): Effect.Effect<void> =>
+  Effect.fiberIdWith((own) =>
+    Fiber.interruptAll(Array.from(fibers).filter((fiber) => fiber.id() !== own))
+  )
 
 /** The scope interrupts what runs; whoever waits for a reply is interrupted here. */
 const close = (path: Path): void => {

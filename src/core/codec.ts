@@ -2,10 +2,10 @@
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
-import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import * as Envelope from "../policy/envelope.js"
 import { unstorable } from "../policy/storable.js"
+import { placeOf } from "./schemaError.js"
 import type { AnySchema } from "./path.js"
 import type { Region } from "./request.js"
 
@@ -49,19 +49,13 @@ export const encode = (
   return Effect.suspend(() => Schema.encodeUnknown(schema)(value)).pipe(
     Effect.match({
       onSuccess: toPayload,
-      onFailure: (error) => refuse(`its schema does not encode it${at(error)}`)
+      onFailure: (error) => refuse(`its schema does not encode it at ${placeOf(error)}`)
     }),
     Effect.catchAllDefect(() => Effect.succeed(refuse("its schema threw while encoding it")))
   )
 }
 
 const refuse = (what: string): Either.Either<never, Refusal> => Either.left({ what })
-
-/** Where the schema balked. The message itself would show the value. */
-const at = (error: ParseResult.ParseError): string => {
-  const [first] = ParseResult.ArrayFormatter.formatErrorSync(error).map(({ path }) => path)
-  return ` at ${["$", ...(first as ReadonlyArray<PropertyKey>).map(String)].join(".")}`
-}
 
 const toJson = (value: unknown, isFailure: boolean): Either.Either<Payload, Refusal> => {
   const found = unstorable(value)

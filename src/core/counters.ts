@@ -45,7 +45,7 @@ export interface CacheCounters extends Readonly<Tally> {
 export const emptyTally = (): Tally => Object.fromEntries(names.map((name) => [name, 0])) as Tally
 
 /** The sum of some tallies, with its hit rate. */
-export const snapshot = (tallies: Iterable<Tally>): CacheCounters => {
+export const snapshot = (tallies: Iterable<Readonly<Tally>>): CacheCounters => {
   const sum = emptyTally()
   for (const tally of tallies) for (const name of names) sum[name] += tally[name]
   const lookups = sum.hits + sum.misses + sum.stale + sum.bypassed

@@ -5,60 +5,83 @@ import * as DefaultServices from "effect/DefaultServices"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
-import * as FiberRef from "effect/FiberRef"
-import * as Runtime from "effect/Runtime"
 import * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
 import type { Created } from "./entry.js"
-import { currentFlight } from "./nesting.js"
+import { forkFor } from "./forkFor.js"
 import { type Path, tick } from "./path.js"
-import { type Request, surroundingsOf } from "./request.js"
+import type { Request } from "./request.js"
 import type { Rebuild } from "./rebuild.js"
 
-/** The creator, with a scope of its own, in the surroundings of the one who leads. */
+/**
+ * Runs the creator, closes its scope, and goes on with how that ended. For a region in which
+ * nothing else is interruptible.
+ */
 export const runCreator = (
   path: Path,
   rebuild: Rebuild,
   leader: Request,
-  isFirst: boolean
-): Effect.Effect<Exit.Exit<any, any>> => {
-  const running = Effect.withFiberRuntime<any, any>((fiber) => {
-    rebuild.span = fiber.currentSpan
+  isFirst: boolean,
+  scope: Scope.CloseableScope,
+  next: (exit: Exit.Exit<any, any>) => Effect.Effect<void>
+): Effect.Effect<void> => {
+  const running = Effect.suspend<any, any, never>(() => {
     rebuild.beganAt = tick(path)
     leader.tally.loads++
-    return withScope(fiber, rebuild, leader.create)
+    // The fiber that runs it provides the scope.
+    return leader.create as Effect.Effect<any, any>
   })
-  const creator = isTraced(leader) ? withSpan(path, rebuild, leader, running) : running
-  return Effect.exit(Effect.interruptible(isFirst ? creator : inSurroundings(leader, creator)))
+  if (isFirst && !isTraced(leader)) return closing(scope, running, next)
+  const creator = isTraced(leader)
+    ? Effect.exit(
+        withSpan(
+          path,
+          rebuild,
+          leader,
+          closing(scope, spanned(rebuild, running), (exit) => exit)
+        )
+      )
+    : closing(scope, running, Exit.succeed)
+  return Effect.flatMap(isFirst ? creator : inSurroundings(rebuild, leader, scope, creator), next)
 }
 
 /**
- * The fiber has nothing else to do: what it is told is set for good. To set it
- * for the creator alone (`locally`, `scoped`) would copy all its refs twice more.
+ * `Effect.onExit` would be uninterruptible once more: a third of what a creator costs. And
+ * to hand the exit on in a step of its own is a tenth.
  */
-const withScope = <A, E>(
-  fiber: Fiber.RuntimeFiber<any, any>,
-  rebuild: Rebuild,
-  create: Effect.Effect<A, E, Scope.Scope>
-): Effect.Effect<A, E> =>
-  Effect.flatMap(Scope.make(), (scope) =>
-    FiberRef.set(currentFlight, rebuild).pipe(
-      Effect.zipRight(
-        FiberRef.set(
-          FiberRef.currentContext,
-          Context.add(fiber.currentContext, Scope.Scope, scope) as Context.Context<never>
-        )
-      ),
-      Effect.zipRight(create as Effect.Effect<A, E>),
-      Effect.onExit((exit) => Scope.close(scope, exit))
-    )
-  )
+const closing = <A, E, B, E2>(
+  scope: Scope.CloseableScope,
+  creator: Effect.Effect<A, E>,
+  next: (exit: Exit.Exit<A, E>) => Effect.Effect<B, E2>
+): Effect.Effect<B, E2> =>
+  Effect.matchCauseEffect(Effect.interruptible(creator), {
+    onFailure: (cause) => close(scope, Exit.failCause(cause), next),
+    onSuccess: (value) => close(scope, Exit.succeed(value), next)
+  })
+
+const close = <A, E, B, E2>(
+  scope: Scope.CloseableScope,
+  exit: Exit.Exit<A, E>,
+  next: (exit: Exit.Exit<A, E>) => Effect.Effect<B, E2>
+): Effect.Effect<B, E2> =>
+  Effect.matchCauseEffect(Scope.close(scope, exit), {
+    onFailure: (cause) =>
+      next(Exit.failCause(Exit.isFailure(exit) ? Cause.sequential(exit.cause, cause) : cause)),
+    onSuccess: () => next(exit)
+  })
 
 const nativeTracer = Context.get(DefaultServices.liveServices, Tracer.Tracer)
 
 /** A span costs as much as the rest of a miss: none where nobody would see it. */
 const isTraced = ({ fiber, span }: Request): boolean =>
   span !== undefined || fiber.currentTracer !== nativeTracer
+
+/** Whoever is served by it is to link to its span. */
+const spanned = <A, E>(rebuild: Rebuild, creator: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+  Effect.withFiberRuntime((fiber) => {
+    rebuild.span = fiber.currentSpan
+    return creator
+  })
 
 const withSpan = <A, E>(
   path: Path,
@@ -81,12 +104,17 @@ const withSpan = <A, E>(
  * fiber of the rebuild has the surroundings of one who has left, whose
  * transaction or connection may have ended with it.
  */
-const inSurroundings = <A, E>(leader: Request, creator: Effect.Effect<A, E>): Effect.Effect<A, E> =>
-  Effect.acquireUseRelease(
-    Effect.sync(() => Runtime.runFork(surroundingsOf(leader.fiber))(creator)),
-    (fiber) => Effect.flatten(Fiber.await(fiber)),
-    (fiber) => Fiber.interrupt(fiber)
-  )
+const inSurroundings = <A>(
+  rebuild: Rebuild,
+  leader: Request,
+  scope: Scope.Scope,
+  creator: Effect.Effect<A>
+): Effect.Effect<A> =>
+  Effect.suspend(() => {
+    const fiber = forkFor(rebuild, leader, scope, creator)
+    const ended = Effect.interruptible(Fiber.await(fiber))
+    return Effect.flatten(Effect.catchAllCause(ended, () => Fiber.interrupt(fiber)))
+  })
 
 /** Counts a load that has ended, and tells whoever records them. */
 export const countLoad = (path: Path, { key, tally }: Request, { delta, exit }: Created): void => {

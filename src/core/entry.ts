@@ -5,13 +5,13 @@ import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Envelope from "../policy/envelope.js"
-import { windows } from "../policy/freshness.js"
+import { keepUntil, windows } from "../policy/freshness.js"
 import { capDelta } from "../policy/xfetch.js"
 import { accepts, encode, type Payload, type Usable } from "./codec.js"
 import type { Entry } from "./l1.js"
 import { type L2, type Path, ttlOf } from "./path.js"
-import { millis } from "./option.js"
 import type { LookupOptions, Region, Request } from "./request.js"
+import { ifError, whileRevalidating } from "./stale.js"
 
 /** A creator's result, and when and how fast it came (monotonic milliseconds). */
 export interface Created {
@@ -42,20 +42,15 @@ export const entryFor = (
   const life = windows({
     createdAt: endedAt,
     ttl,
-    staleIfError: 0,
-    staleWhileRevalidate: isFailure
-      ? 0
-      : millis(
-          "staleWhileRevalidate",
-          options.staleWhileRevalidate,
-          path.defaults.staleWhileRevalidate
-        )
+    staleWhileRevalidate: isFailure ? 0 : whileRevalidating(path, options),
+    staleIfError: isFailure ? 0 : ifError(path, options)
   })
   return {
     exit,
     createdAt: endedAt,
     expiresAt: life.expiresAt,
     staleUntil: life.staleUntil,
+    errorUntil: life.errorUntil,
     delta: capDelta(delta, ttl),
     version: region.version,
     origin: "",
@@ -63,8 +58,8 @@ export const entryFor = (
   }
 }
 
-const isCacheable = (region: Region, exit: Exit.Failure<any, any>): boolean => {
-  const { error } = region
+/** A failure that is an answer like any other: an entry, and nothing to stand in for. */
+export const isCacheable = ({ error }: Region, exit: Exit.Failure<any, any>): boolean => {
   if (error === undefined) return false
   return Option.exists(Cause.failureOption(exit.cause), (failure) => accepts(error, failure))
 }
@@ -106,7 +101,7 @@ export const toL2 = (
       createdAt: entry.createdAt + offset,
       expiresAt: entry.expiresAt + offset,
       staleUntil: entry.staleUntil + offset,
-      errorUntil: entry.expiresAt + offset,
+      errorUntil: entry.errorUntil + offset,
       delta: entry.delta,
       version: entry.version,
       stamp: l2.nextToken()
@@ -115,7 +110,7 @@ export const toL2 = (
   )
   // Of a century and a fraction, a sum has no more than the thousandth millisecond
   // right; rounded up, it would be one too many.
-  const life = Math.ceil(entry.staleUntil - now - 0.01)
+  const life = Math.ceil(keepUntil(entry) - now - 0.01)
   const keepFor = Math.max(life, l2.backend.capabilities.shortestTtl)
   return { stored, keepFor }
 }
@@ -128,6 +123,7 @@ export const fromL2 = (l2: L2, { exit, header, schema, stored }: Usable, now: nu
     createdAt: header.createdAt - offset,
     expiresAt: header.expiresAt - offset,
     staleUntil: header.staleUntil - offset,
+    errorUntil: header.errorUntil - offset,
     delta: header.delta,
     version: header.version,
     origin: stored,

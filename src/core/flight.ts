@@ -2,16 +2,21 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as FiberId from "effect/FiberId"
+import * as Scope from "effect/Scope"
 import * as STM from "effect/STM"
 import { accepts } from "./codec.js"
 import { countLoad } from "./creator.js"
+import { forkFor } from "./forkFor.js"
 import { lead } from "./lead.js"
+import type { Entry } from "./l1.js"
 import * as Nesting from "./nesting.js"
 import type { Path } from "./path.js"
 import * as Rebuild from "./rebuild.js"
 import { count, countCoalesced, type Request } from "./request.js"
 import { unsafeNow } from "../port/monotonic.js"
 import { millis } from "./option.js"
+import { awaitEnd, inPlaceOf, serveStale } from "./standIn.js"
 
 /** How to rebuild: what to ask of L2, and whether anybody waits. */
 interface Manner {
@@ -32,13 +37,7 @@ export const fly = (
   goRound: GoRound
 ): Effect.Effect<any, any> =>
   Effect.uninterruptibleMask((restore) =>
-    board({
-      path,
-      request,
-      manner: { intent, seen, isBackground: false },
-      restore,
-      goRound
-    })
+    board({ path, request, intent, seen, isBackground: false, restore, goRound })
   )
 
 /** Rebuilds behind, unless that is under way. Whoever asked has its value already. */
@@ -47,25 +46,32 @@ export const flyBehind = (path: Path, request: Request, seen: string): Effect.Ef
     Effect.suspend(() =>
       path.rebuilds.has(request.key) || hasNews(path, request)
         ? Effect.void
-        : open(path, request, { intent: "refresh", seen, isBackground: true }, undefined)
+        : openBehind(path, request, seen)
     )
   )
 
+const openBehind = (path: Path, request: Request, seen: string): Effect.Effect<void> => {
+  const opened = open(path, request, { intent: "refresh", seen, isBackground: true }, undefined)
+  return Effect.map(newScope, (scope) => start(path, opened, request, scope))
+}
+
 /** A caller about to fly. */
-interface Boarding {
+interface Boarding extends Manner {
   readonly path: Path
   readonly request: Request
-  readonly manner: Manner
   readonly restore: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
   readonly goRound: GoRound
 }
 
 const board = (boarding: Boarding): Effect.Effect<any, any> => {
-  const { goRound, manner, path, request, restore } = boarding
+  const { goRound, intent, path, request, restore } = boarding
   if (path.isClosed) return Effect.interrupt
+  // Needed on a bad day alone: that it is wrong is said today. And before anything is joined,
+  // or someone would wait there for ever.
+  millis("softTimeout", request.options.softTimeout, Infinity)
   if (request.isUnread && !mayAskAtOnce(path, request)) return restore(goRound(path, request))
   const found = path.rebuilds.get(request.key)
-  if (found !== undefined && mayJoin(found, request, manner.intent)) {
+  if (found !== undefined && mayJoin(found, request, intent)) {
     if (request.within !== undefined && Nesting.closesCycle(request.within, found)) {
       return runDirectly(boarding)
     }
@@ -80,9 +86,11 @@ const board = (boarding: Boarding): Effect.Effect<any, any> => {
   // Between the look into L1 and this step another may have opened one, and even
   // brought it to its end: ours would be a second load.
   if (hasNews(path, request)) return restore(goRound(path, request))
-  return Effect.flatMap(open(path, request, manner, found), (opened) =>
-    awaitResult(boarding, opened)
-  )
+  const opened = open(path, request, boarding, found)
+  return Effect.flatMap(newScope, (scope) => {
+    start(path, opened, request, scope)
+    return awaitResult(boarding, opened)
+  })
 }
 
 /** May this caller be given anything that this rebuild can still bring? */
@@ -120,7 +128,7 @@ const open = (
   request: Request,
   manner: Manner,
   found: Rebuild.Rebuild | undefined
-): Effect.Effect<Rebuild.Rebuild> => {
+): Rebuild.Rebuild => {
   const { fiber, options, within } = request
   const wait = millis("wait", options.wait, path.defaults.maxHold)
   const patience = within === undefined ? wait : Math.min(wait, path.defaults.leaseDuration)
@@ -128,10 +136,24 @@ const open = (
   if (found !== undefined) detach(path, found)
   path.rebuilds.set(request.key, rebuild)
   if (!manner.isBackground) Nesting.addEdge(within, rebuild)
-  return Effect.map(Effect.forkIn(lead(path, rebuild, request), path.scope), (leading) => {
-    rebuild.fiber = leading
-    return rebuild
-  })
+  return rebuild
+}
+
+/** The creator's. */
+const newScope = Scope.make()
+
+/** A cache that closes interrupts whoever leads in it. */
+const start = (
+  path: Path,
+  rebuild: Rebuild.Rebuild,
+  first: Request,
+  scope: Scope.CloseableScope
+): void => {
+  const fiber = forkFor(rebuild, first, scope, lead(path, rebuild, first, scope))
+  rebuild.fiber = fiber
+  if (path.isClosed) return fiber.unsafeInterruptAsFork(FiberId.none)
+  path.leading.add(fiber)
+  fiber.addObserver(() => path.leading.delete(fiber))
 }
 
 /** From here on nobody joins it, and it fills no L1; those who joined keep it. */
@@ -149,43 +171,61 @@ const awaitResult = (boarding: Boarding, rebuild: Rebuild.Rebuild): Effect.Effec
     // outermost caller's patience would hold both for minutes.
     rebuild.waitUntil = Math.min(rebuild.waitUntil, unsafeNow(fiber) + path.defaults.leaseDuration)
   }
-  return Effect.matchCauseEffect(boarding.restore(Rebuild.awaitEnd(rebuild, request)), {
+  return Effect.matchCauseEffect(boarding.restore(awaitEnd(path, rebuild, request)), {
     onFailure: (cause) => {
       Nesting.removeEdge(within, rebuild)
       count(request, "misses")
-      return Effect.zipRight(leave(path, rebuild, request), Effect.failCause(cause))
+      return Effect.zipRight(leave(path, rebuild, request, false), Effect.failCause(cause))
     },
     onSuccess: (settled) => {
       Nesting.removeEdge(within, rebuild)
-      return arrive(boarding, rebuild, settled)
+      return settled === undefined
+        ? Effect.zipRight(
+            leave(path, rebuild, request, true),
+            serveStale(request, request.inHand as Entry)
+          )
+        : arrive(boarding, rebuild, settled)
     }
   })
 }
 
-/** The last one out clears the slot first, then ends the creator and awaits its finalizers. */
-const leave = (path: Path, rebuild: Rebuild.Rebuild, request: Request): Effect.Effect<void> =>
-  Effect.flatMap(STM.commit(Rebuild.leave(rebuild, request)), (isLast) => {
+/**
+ * The last one out clears the slot first, then ends the creator and awaits its finalizers,
+ * unless it is served already.
+ */
+const leave = (
+  path: Path,
+  rebuild: Rebuild.Rebuild,
+  request: Request,
+  isServed: boolean
+): Effect.Effect<void> =>
+  Effect.flatMap(STM.commit(Rebuild.leave(rebuild, request, isServed)), (isLast) => {
     if (!isLast || rebuild.fiber === undefined) return Effect.void
     detach(path, rebuild)
-    return Effect.asVoid(Fiber.interrupt(rebuild.fiber))
+    return isServed
+      ? Fiber.interruptFork(rebuild.fiber)
+      : Effect.asVoid(Fiber.interrupt(rebuild.fiber))
   })
 
 /** Is what the rebuild gave for this caller, too? */
 const arrive = (
   { goRound, path, request, restore }: Boarding,
   rebuild: Rebuild.Rebuild,
-  { exit, isFaulted, leader, outcome, upTo }: Rebuild.Settled
+  { exit, isFaulted, led, outcome, schema, upTo }: Rebuild.Settled
 ): Effect.Effect<any, any> => {
-  const { current, options } = request
+  const { current, inHand, options } = request
+  const standIn = inPlaceOf(exit, path, rebuild, request)
+  if (standIn !== undefined) return standIn
   if (request.came < upTo && !(current !== undefined && Exit.isFailure(exit))) {
     const isOurs =
       Exit.isFailure(exit) ||
       options.schema === undefined ||
-      options.schema === leader?.options.schema ||
+      options.schema === schema ||
       accepts(options.schema, exit.value)
     if (isOurs) {
-      count(request, outcome)
-      if (leader !== request) link(request, rebuild)
+      // Who had something in hand has read before it asked.
+      count(request, inHand === undefined ? outcome : "misses")
+      if (request.came !== led) link(request, rebuild)
       return exit
     }
   }

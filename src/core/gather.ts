@@ -100,7 +100,7 @@ export class Gather {
     private readonly backend: CacheBackend,
     private readonly fullKey: (key: string) => string,
     /** One failed command is one fault, however many reads travelled in it. */
-    private readonly onFault: () => void,
+    private readonly onFault: (error: unknown) => void,
     /** When to send what has been gathered. */
     private readonly defer: Defer
   ) {}
@@ -206,8 +206,8 @@ export class Gather {
         if (this.isClosed) return
         this.remove(batch)
         if (Exit.isSuccess(exit)) return this.deliver(reads, exit.value)
-        this.onFault()
         const error = Cause.squash(exit.cause)
+        this.onFault(error)
         for (const read of reads) settle(read, { _tag: "Fault", error })
       }
     )

@@ -7,6 +7,7 @@
  *        stale, within its window ──────────► out now; rebuild behind
  *        otherwise ─► fly: join the rebuild of the key, or open one
  *                        lease ► creator ► commit        (lead.ts)
+ *                        failed, or slow: what is stale may stand in (flight.ts)
  *
  * A cache without L2 flies where it would read. What a caller may be given is
  * decided by when it came, against when things were sent and began: whoever may
@@ -17,13 +18,13 @@ import * as Effectable from "effect/Effectable"
 import type * as Fiber from "effect/Fiber"
 import * as Random from "effect/Random"
 import { headerText } from "../policy/envelope.js"
-import { servableStaleUntil } from "../policy/freshness.js"
 import { isEarlyRefreshDue, isEarlyRefreshPossible } from "../policy/xfetch.js"
 import { decodeAtOnce, decodeBySchema, type Decoded, isUsable } from "./codec.js"
 import { fly, flyBehind, mayAskAtOnce } from "./flight.js"
 import type { Read, Reader, Reply } from "./gather.js"
 import type { Entry } from "./l1.js"
-import { isNeverStored, isPending, type L2, type Path, tallyOf, tick } from "./path.js"
+import { isSent } from "./log.js"
+import { isBypassed, isNeverStored, type L2, type Path, tallyOf, tick } from "./path.js"
 import { readable } from "./readable.js"
 import {
   count,
@@ -36,7 +37,7 @@ import {
 import { fromL2, identityOf } from "./entry.js"
 import { fillL1 } from "./store.js"
 import { unsafeNow } from "../port/monotonic.js"
-import { millis } from "./option.js"
+import { isServedBehind, standsIn, takesStale } from "./stale.js"
 
 type AnyExit = Effect.Effect<any, any>
 
@@ -83,36 +84,34 @@ const travel = (path: Path, request: Request): AnyExit =>
 
 const beyondL1 = (path: Path, l2: L2, request: Request): AnyExit => {
   request.isUnread = false
-  if (l2.pending.has(request.key)) {
-    count(request, "bypassed")
-    return rebuild(path, request, "leaseless")
-  }
+  if (isBypassed(l2, request.key)) return bypass(path, request)
   if (request.isFaulted || isNeverStored(path, request.options)) {
     return rebuild(path, request, "leaseless")
   }
   // What is stale is for readers alone: who asks for the lease is not given it. Such a
   // lookup is counted when it is known what it found.
-  request.isUnread =
-    l2.odds.areBad && staleWindow(path, request) <= 0 && mayAskAtOnce(path, request)
+  request.isUnread = l2.odds.areBad && !takesStale(path, request) && mayAskAtOnce(path, request)
   return request.isUnread ? fly(path, request, "read", "", travel) : readL2(path, l2, request)
 }
 
-const staleWindow = (path: Path, { options }: Request): number =>
-  millis("staleWhileRevalidate", options.staleWhileRevalidate, path.defaults.staleWhileRevalidate)
+const bypass = (path: Path, request: Request): AnyExit => {
+  count(request, "bypassed")
+  return rebuild(path, request, "leaseless")
+}
 
 /** What an entry is good for, for this reader; undefined: nothing. */
 const serve = (path: Path, request: Request, entry: Entry, now: number): AnyExit | undefined => {
-  const { options, region } = request
-  if (!readable(entry, region, options.schema)) {
+  if (!readable(entry, request.region, request.options.schema)) {
     request.tally.decodeErrors++
     return undefined
   }
   if (now < entry.expiresAt) return serveFresh(path, request, entry, now)
-  if (options.background === false) return undefined
-  const window = staleWindow(path, request)
-  if (now >= servableStaleUntil(entry.expiresAt, entry.staleUntil, window)) return undefined
-  count(request, "stale")
-  return Effect.zipRight(flyBehind(path, request, identityOf(entry)), entry.exit)
+  if (isServedBehind(path, request, entry, now)) {
+    count(request, "stale")
+    return Effect.zipRight(flyBehind(path, request, identityOf(entry)), entry.exit)
+  }
+  if (standsIn(path, request, entry, now)) request.inHand = entry
+  return undefined
 }
 
 const serveFresh = (path: Path, request: Request, entry: Entry, now: number): AnyExit => {
@@ -139,7 +138,7 @@ const refreshEarly = (path: Path, request: Request, entry: Entry): AnyExit => {
 
 /** Skips the reading. */
 const refresh = (path: Path, request: Request): AnyExit => {
-  if (isPending(path, request.key)) count(request, "bypassed")
+  if (path.l2 !== undefined && isBypassed(path.l2, request.key)) count(request, "bypassed")
   return rebuild(path, request, isNeverStored(path, request.options) ? "leaseless" : "replace")
 }
 
@@ -148,7 +147,8 @@ const rebuild = (
   request: Request,
   intent: "read" | "replace" | "leaseless"
 ): AnyExit => {
-  count(request, "misses")
+  // With a stale entry in hand it may still be given that.
+  if (request.inHand === undefined) count(request, "misses")
   return fly(path, request, intent, "", travel)
 }
 
@@ -189,12 +189,16 @@ const afterRead = (path: Path, l2: L2, request: Request, reply: Reply): AnyExit 
       return Effect.interrupt
     case "Fault":
       request.isFaulted = true
+      // Asked for │ the circuit opens │ sent.
+      if (!isSent(reply.error)) return bypass(path, request)
       return Effect.zipRight(
         path.log.fault("read", reply.error),
         Effect.suspend(() => rebuild(path, request, "leaseless"))
       )
     case "Stored": {
       const { read, stored } = reply
+      // What was read before has been overtaken, if it is not read again.
+      request.inHand = undefined
       if (stored === undefined) return rebuild(path, request, "read")
       const reading = readingOf(l2.codec, request)
       const decoded = alreadyDecoded(read, request) ?? decodeAtOnce(stored, reading)

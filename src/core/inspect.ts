@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Envelope from "../policy/envelope.js"
+import { keepUntil } from "../policy/freshness.js"
 import { now } from "../port/monotonic.js"
 import type { Entry } from "./l1.js"
 import { fullKey, type L2, type Path } from "./path.js"
@@ -15,7 +16,7 @@ export const inspect = (path: Path, key: string): Effect.Effect<Option.Option<En
     const { l1, l2 } = path
     if (l2 !== undefined) return inspectL2(path, l2, key, time)
     const entry = l1?.entries.peek(key)
-    if (entry === undefined || time >= entry.staleUntil) return Effect.succeedNone
+    if (entry === undefined || time >= keepUntil(entry)) return Effect.succeedNone
     return Effect.succeedSome({
       key,
       form: "memory" as const,

@@ -13,6 +13,7 @@ export interface Entry {
   readonly createdAt: number
   readonly expiresAt: number
   readonly staleUntil: number
+  readonly errorUntil: number
   /** How long the creator took, capped (`policy/xfetch.ts`). */
   readonly delta: number
   readonly version: number

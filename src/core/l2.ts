@@ -1,60 +1,22 @@
-/** The account that this process keeps of the shared tier, and what it hears from it. */
-import * as Cause from "effect/Cause"
+/** The account that this process keeps of the shared tier. */
 import * as Effect from "effect/Effect"
 import * as Runtime from "effect/Runtime"
 import * as Scope from "effect/Scope"
-import * as Stream from "effect/Stream"
-import type { CacheBackend, Signal } from "../port/CacheBackend.js"
-import { userKey } from "../policy/keys.js"
+import type { BackendError, CacheBackend } from "../port/CacheBackend.js"
 import type { Tally } from "./counters.js"
+import { circuitTo, tellTransitions } from "./degrade.js"
 import type { Events } from "./events.js"
 import { Gather } from "./gather.js"
-import { fullKey, type L2, type Path } from "./path.js"
-import type { Log } from "./log.js"
+import { guarded } from "./guard.js"
+import { fullKey, type L2 } from "./path.js"
+import { cannotClear, countFault, isSent, type Log } from "./log.js"
 import { Odds } from "./odds.js"
-import { Pending } from "./pending.js"
+import { Pending, type Unconfirmed } from "./pending.js"
+import { recover, untilClosed } from "./recovery.js"
 import { Renewals } from "./renewal.js"
 import type { Settings } from "./settings.js"
 import { tokens } from "./tokens.js"
 import { Waiters } from "./waiting.js"
-
-/** A method that throws when it is called is a fault like others, and never the caller's. */
-const guarded = (inner: CacheBackend): CacheBackend => ({
-  name: inner.name,
-  capabilities: inner.capabilities,
-  groupOf: inner.groupOf && groupOrNone(inner.groupOf),
-  serverTime: (monotonic) => inner.serverTime(monotonic),
-  // Not suspended: it may be one that needs no fiber.
-  getMany: (keys) => {
-    try {
-      return inner.getMany(keys)
-    } catch (defect) {
-      return Effect.die(defect)
-    }
-  },
-  lease: (key, request) => Effect.suspend(() => inner.lease(key, request)),
-  renew: (key, token, duration) => Effect.suspend(() => inner.renew(key, token, duration)),
-  commit: (key, token, stored, keepFor) =>
-    Effect.suspend(() => inner.commit(key, token, stored, keepFor)),
-  release: (key, token) => Effect.suspend(() => inner.release(key, token)),
-  set: (key, stored, keepFor) => Effect.suspend(() => inner.set(key, stored, keepFor)),
-  invalidate: (key) => Effect.suspend(() => inner.invalidate(key)),
-  clear: (start) => Effect.suspend(() => inner.clear(start)),
-  keys: (start) => Stream.suspend(() => inner.keys(start)),
-  holder: (key) => Effect.suspend(() => inner.holder(key)),
-  subscribe: (prefix, handler) => Effect.suspend(() => inner.subscribe(prefix, handler))
-})
-
-/** Who throws instead of naming a group gets all such keys in one. */
-const groupOrNone =
-  (groupOf: (key: string) => unknown) =>
-  (key: string): unknown => {
-    try {
-      return groupOf(key)
-    } catch {
-      return undefined
-    }
-  }
 
 export const make = (
   unguarded: CacheBackend,
@@ -66,17 +28,17 @@ export const make = (
 ): Effect.Effect<L2> =>
   Effect.gen(function* () {
     const run = Runtime.runFork(yield* Effect.runtime<never>())
-    const backend = guarded(unguarded)
+    // Not `run` with the scope: once that has closed, it would begin what nobody ends.
+    const behind = (effect: Effect.Effect<void>) => void run(Effect.forkIn(effect, scope))
+    const inner = guarded(unguarded)
+    const { backend, breaker, outage } = yield* circuitTo(inner, settings, log)
     const { leaseDuration, maxHold } = settings.defaults
     const odds = new Odds()
     const renewals = new Renewals<Tally>(
       yield* Effect.clock,
       {
         renew: ({ key, token }) => backend.renew(key, token, leaseDuration),
-        onFault: ({ owner }, cause) => {
-          owner.backendErrors++
-          return log.fault("renew", Cause.squash(cause))
-        },
+        onFault: ({ owner }, cause) => countFault({ log }, owner, "renew", cause),
         // The creator is not told: the commit decides.
         onLost: () => {}
       },
@@ -85,31 +47,47 @@ export const make = (
     // The first to be added, so the last to be run: a creator that is interrupted may
     // have much to put in order, and keeps its lease meanwhile.
     yield* Scope.addFinalizer(scope, renewals.stop)
+    const replay = (on: CacheBackend, { kind, target }: Unconfirmed) =>
+      kind === "key"
+        ? on.invalidate(fullKey(settings, target))
+        : clearing(on, fullKey(settings, target))
+    const pending = new Pending(
+      {
+        ready: breaker === undefined ? Effect.void : untilClosed(breaker),
+        canClear: () => backend.capabilities.scan,
+        command: (unconfirmed) => replay(backend, unconfirmed),
+        onConfirmed: ({ target }) => events.emit({ _tag: "invalidationConfirmed", key: target })
+      },
+      behind
+    )
+    if (breaker !== undefined) {
+      tellTransitions(breaker, backend, events, log)
+      const probe = Effect.suspend((): Effect.Effect<unknown, BackendError> => {
+        const { first } = pending
+        return first === undefined
+          ? inner.getMany([fullKey(settings, "")])
+          : Effect.tapErrorCause(pending.carry(first, replay(inner, first)), () =>
+              Effect.sync(() => pending.postpone(first))
+            )
+      })
+      const isReachable = () => inner.status?.().isReachable !== false
+      recover(breaker, isReachable, probe, behind)
+    }
     return {
       backend,
+      breaker,
+      outage,
       codec: settings.codec,
       gather: new Gather(
         backend,
         (key) => fullKey(settings, key),
-        () => {
-          tally.backendErrors++
+        (error) => {
+          if (isSent(error)) tally.backendErrors++
         },
         settings.defer
       ),
       odds,
-      pending: new Pending(
-        {
-          canClear: backend.capabilities.scan,
-          command: ({ kind, target }) => {
-            const key = fullKey(settings, target)
-            return kind === "key" ? backend.invalidate(key) : backend.clear(key)
-          },
-          onConfirmed: ({ target }) => events.emit({ _tag: "invalidationConfirmed", key: target })
-        },
-        (replaying) => {
-          run(replaying, { scope })
-        }
-      ),
+      pending,
       renewals,
       terms: {
         every: leaseDuration / 3,
@@ -122,43 +100,6 @@ export const make = (
     }
   })
 
-/**
- * Hears what other processes push, until the scope closes. Without it nothing
- * but time is lost: waiters poll.
- */
-export const listen = (path: Path, l2: L2): Effect.Effect<void, never, Scope.Scope> =>
-  l2.backend.capabilities.pushes
-    ? Effect.catchAllCause(
-        l2.backend.subscribe(path.prefix, (signal) => hear(path, l2, signal)),
-        (cause) => path.log.fault("subscribe", Cause.squash(cause))
-      )
-    : Effect.void
-
-const hear = (path: Path, l2: L2, signal: Signal): void => {
-  if (signal._tag === "Push") {
-    l2.waiters.hear(signal)
-    const key = userKey(path.prefix, signal.key)
-    if (key === undefined || signal.reason === "stored" || signal.reason === "ended") return
-    return overtakeL1(path, l2, key, signal.reason === "cleared")
-  }
-  if (path.l1 === undefined) return
-  // What was pushed meanwhile is lost: nothing that L1 holds, and nothing on its
-  // way there, can be trusted.
-  path.l1.isServing = signal._tag === "Subscribed"
-  overtakeL1(path, l2, "", true)
-}
-
-/** Another process wrote. Who may be given what does not hang on it: only L1 does. */
-const overtakeL1 = (path: Path, l2: L2, target: string, isStart: boolean): void => {
-  if (isStart) {
-    l2.gather.voidReads(target)
-    for (const rebuild of path.rebuilds.values()) {
-      if (rebuild.key.startsWith(target)) rebuild.isVoided = true
-    }
-    return path.l1?.removeAll(target)
-  }
-  l2.gather.voidRead(target)
-  const rebuild = path.rebuilds.get(target)
-  if (rebuild !== undefined) rebuild.isVoided = true
-  path.l1?.remove(target)
-}
+/** One that came late may turn out not to. */
+const clearing = (backend: CacheBackend, start: string): Effect.Effect<void, BackendError> =>
+  backend.capabilities.scan ? backend.clear(start) : cannotClear(backend)

@@ -11,6 +11,7 @@ import type { Created } from "./entry.js"
 import { type Acquired, type Leave, leaseless } from "./offered.js"
 import { fullKey, type Path } from "./path.js"
 import * as Rebuild from "./rebuild.js"
+import type * as Scope from "effect/Scope"
 import type { Request } from "./request.js"
 import { fillL1, keep } from "./store.js"
 import { unsafeNow } from "../port/monotonic.js"
@@ -20,13 +21,21 @@ const everyone = Infinity
 /** All go round again. */
 const nobody = -1
 
-export const lead = (path: Path, rebuild: Rebuild.Rebuild, first: Request): Effect.Effect<void> =>
-  access(path, rebuild, first).pipe(
-    Effect.flatMap((acquired) => proceed(path, rebuild, first, acquired)),
-    Effect.catchAllCause((cause) =>
-      Effect.succeed(settled(Exit.failCause(cause), everyone, undefined))
+export const lead = (
+  path: Path,
+  rebuild: Rebuild.Rebuild,
+  first: Request,
+  scope: Scope.CloseableScope
+): Effect.Effect<void> =>
+  Effect.catchAllCause(
+    Effect.suspend(() =>
+      path.l2 === undefined || rebuild.intent === "leaseless"
+        ? create(path, rebuild, first, leaseless, scope)
+        : Effect.flatMap(acquire(path, path.l2, rebuild, first), (acquired) =>
+            proceed(path, rebuild, first, acquired, scope)
+          )
     ),
-    Effect.map((result) => end(path, rebuild, result))
+    (cause) => end(path, rebuild, settled(Exit.failCause(cause), everyone, undefined))
   )
 
 const settled = (
@@ -34,40 +43,46 @@ const settled = (
   upTo: number,
   leader: Request | undefined,
   isFaulted = false
-): Rebuild.Settled => ({ exit, upTo, leader, isFaulted, outcome: "misses" })
+): Rebuild.Settled => ({
+  exit,
+  upTo,
+  led: leader?.came,
+  schema: leader?.options.schema,
+  isFaulted,
+  outcome: "misses"
+})
 
-/** The slot goes first, by identity: another rebuild may have taken it. */
-const end = (path: Path, rebuild: Rebuild.Rebuild, result: Rebuild.Settled): void => {
+/** At once. The slot goes first, by identity: another rebuild may have taken it. */
+const end = (
+  path: Path,
+  rebuild: Rebuild.Rebuild,
+  result: Rebuild.Settled
+): Effect.Effect<void> => {
   if (path.rebuilds.get(rebuild.key) === rebuild) path.rebuilds.delete(rebuild.key)
   Rebuild.settle(rebuild, result)
+  return Effect.void
 }
-
-const access = (path: Path, rebuild: Rebuild.Rebuild, first: Request): Effect.Effect<Acquired> =>
-  path.l2 === undefined || rebuild.intent === "leaseless"
-    ? Effect.succeed(leaseless)
-    : acquire(path, path.l2, rebuild, first)
 
 const proceed = (
   path: Path,
   rebuild: Rebuild.Rebuild,
   first: Request,
-  acquired: Acquired
-): Effect.Effect<Rebuild.Settled> => {
+  acquired: Acquired,
+  scope: Scope.CloseableScope
+): Effect.Effect<void> => {
   switch (acquired._tag) {
     case "Declined":
       // Another process has a newer one, or is making it. Kept, ours would make
       // every reader that fires ask again.
       if (path.l1?.peek(rebuild.key)?.origin === rebuild.seen) path.l1?.remove(rebuild.key)
-      return Effect.succeed(settled(Exit.void, nobody, undefined))
+      return end(path, rebuild, settled(Exit.void, nobody, undefined))
     case "Value": {
       fillL1(path, rebuild.key, acquired.entry, rebuild.isVoided)
-      return Effect.succeed({
-        ...settled(acquired.entry.exit, acquired.upTo, first),
-        outcome: "hits"
-      } as const)
+      const result = settled(acquired.entry.exit, acquired.upTo, first)
+      return end(path, rebuild, { ...result, outcome: "hits" })
     }
     default:
-      return create(path, rebuild, first, acquired)
+      return create(path, rebuild, first, acquired, scope)
   }
 }
 
@@ -75,33 +90,38 @@ const create = (
   path: Path,
   rebuild: Rebuild.Rebuild,
   first: Request,
-  acquired: Leave
-): Effect.Effect<Rebuild.Settled> =>
-  Effect.flatMap(Rebuild.begin(rebuild), (leader) => {
-    const creator = runCreator(path, rebuild, leader, leader === first)
+  acquired: Leave,
+  scope: Scope.CloseableScope
+): Effect.Effect<void> =>
+  Rebuild.begin(rebuild, (leader) => {
     const { l2 } = path
     const held =
       acquired._tag === "Granted" && l2 !== undefined
         ? l2.renewals.hold(fullKey(path, rebuild.key), acquired.token, leader.tally, l2.terms)
         : undefined
+    const outage = l2?.outage()
     const startedAt = unsafeNow(leader.fiber)
-    return Effect.flatMap(creator, (exit) => {
+    return runCreator(path, rebuild, leader, leader === first, scope, (exit) => {
       const endedAt = unsafeNow(leader.fiber)
       const created: Created = { exit, endedAt, delta: endedAt - startedAt }
       if (held !== undefined) l2?.renewals.letGo(held)
       countLoad(path, leader, created)
-      return Effect.flatMap(keep(path, rebuild, leader, acquired, created), (kept) => {
-        // Without L2 nothing can be newer elsewhere; a failure is news to anybody.
-        const upTo = path.l2 === undefined || Exit.isFailure(kept.exit) ? everyone : kept.upTo
+      return keep(path, rebuild, leader, acquired, created, (kept) => {
+        // Without L2 nothing is newer elsewhere that could be seen; a failure is news to anybody.
+        // Begun │ another process invalidates │ someone joins │ the circuit opens │ ended: with
+        // one outage all the while it is alone, with an outage at its end it is not.
+        const isAlone = l2 === undefined || (outage !== undefined && outage === l2.outage())
+        const upTo = isAlone || Exit.isFailure(kept.exit) ? everyone : kept.upTo
         const result = settled(kept.exit, upTo, leader, acquired.isFaulted || kept.isFaulted)
-        return rebuild.intent === "refresh" && Exit.isFailure(kept.exit)
-          ? Effect.as(tellFailure(path, rebuild), result)
-          : Effect.succeed(result)
+        const isRefresh = rebuild.intent === "refresh" || rebuild.isBackground
+        return isRefresh && Exit.isFailure(kept.exit)
+          ? Effect.flatMap(tellFailure(path, rebuild), () => end(path, rebuild, result))
+          : end(path, rebuild, result)
       })
     })
   })
 
 const tellFailure = (path: Path, rebuild: Rebuild.Rebuild): Effect.Effect<void> => {
   path.events.emit({ _tag: "refreshFailed", key: rebuild.key })
-  return Effect.logDebug("A refresh behind failed; the entry stands until it expires")
+  return Effect.logDebug("A refresh behind failed; the entry stands as it is")
 }

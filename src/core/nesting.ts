@@ -38,7 +38,7 @@ export const isCreatedWithin = (
   key: string
 ): boolean => {
   for (let outer = flight; outer !== undefined; outer = outer.within) {
-    if (!outer.hasEnded && outer.owner === owner && outer.key === key) return true
+    if (outer.ended === undefined && outer.owner === owner && outer.key === key) return true
   }
   return false
 }

@@ -1,14 +1,34 @@
-/** A cache that is none: every read misses, every write succeeds, nothing is shared. */
+/** A cache that is none, and a backend that is none: every read misses, every write succeeds. */
 import * as Cause from "effect/Cause"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
+import type { CacheBackend } from "../port/CacheBackend.js"
 import { emptyTally, snapshot, type Tally } from "./counters.js"
 import type { Region } from "./request.js"
 import type { Service } from "./service.js"
 
+/** Keeps nothing, so that the core asks it for nothing: each flight is its process's alone. */
+export const backend: CacheBackend = {
+  name: "noop",
+  capabilities: { pushes: false, scan: true, bytes: true, shortestTtl: 1, keeps: false },
+  serverTime: (monotonic) => monotonic,
+  getMany: (keys) => Effect.succeed(keys.map(() => undefined)),
+  lease: () => Effect.succeed({ _tag: "Granted" }),
+  renew: () => Effect.succeed(true),
+  commit: () => Effect.succeed(true),
+  release: () => Effect.succeed(true),
+  set: () => Effect.void,
+  invalidate: () => Effect.succeed(false),
+  clear: () => Effect.void,
+  keys: () => Stream.empty,
+  holder: () => Effect.succeedNone,
+  subscribe: () => Effect.void
+}
+
+/** The service without even that: nothing is coalesced. */
 export const make: Effect.Effect<Service> = Effect.map(DateTime.now, (since) => {
   const tallies = new Map<string, Tally>()
   const tallyOf = ({ start }: Region): Tally => {
@@ -50,10 +70,13 @@ export const make: Effect.Effect<Service> = Effect.map(DateTime.now, (since) => 
     health: Effect.succeed({
       healthy: true,
       backend: "noop",
+      address: Option.none(),
+      reachable: true,
       circuit: "closed" as const,
       since,
       reason: Option.none(),
-      pendingInvalidations: 0
+      pendingInvalidations: 0,
+      lastError: Option.none()
     })
   }
 })

@@ -31,7 +31,9 @@ const maxTexts = 100
 const allowed = 'a duration from zero up: milliseconds, "5 seconds", Duration.minutes(1)'
 
 /** A defect of whoever wrote the setting, with what it may be. */
-export const wrong = (name: string, value: unknown, allowed: string): Error => {
-  const shown = typeof value === "string" ? JSON.stringify(value) : String(value)
-  return new Error(`effect-larder: ${name} is ${shown}; allowed: ${allowed}`)
-}
+export const wrong = (name: string, value: unknown, allowed: string): Error =>
+  new Error(`effect-larder: ${wrongness(name, value, allowed)}`)
+
+/** Likewise, as a part of another message. */
+export const wrongness = (name: string, value: unknown, allowed: string): string =>
+  `${name} is ${typeof value === "string" ? JSON.stringify(value) : String(value)}; allowed: ${allowed}`

@@ -1,9 +1,11 @@
 /** What one cache is made of: its tiers, what is under way, and its settings in plain numbers. */
+import type * as Fiber from "effect/Fiber"
 import type * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import { millis } from "./option.js"
 import { valueKey } from "../policy/keys.js"
 import type { CacheBackend } from "../port/CacheBackend.js"
+import type { Breaker } from "./breaker.js"
 import type { CacheCodec } from "./codec.js"
 import { emptyTally, type Tally } from "./counters.js"
 import type { Events } from "./events.js"
@@ -21,6 +23,7 @@ import type { Waiters } from "./waiting.js"
 export interface Defaults {
   readonly ttl: number
   readonly staleWhileRevalidate: number
+  readonly staleIfError: number
   readonly beta: number
   readonly leaseDuration: number
   readonly maxHold: number
@@ -36,6 +39,10 @@ export type OnLoad = (load: {
 /** The tier that processes share, with what this process keeps on its account. */
 export interface L2 {
   readonly backend: CacheBackend
+  /** Undefined: nothing keeps commands from being sent. */
+  readonly breaker: Breaker | undefined
+  /** Which one it is, while nothing is asked of it; undefined: it is asked. */
+  readonly outage: () => number | undefined
   /** In the place of JSON. */
   readonly codec: CacheCodec | undefined
   readonly gather: Gather
@@ -58,6 +65,8 @@ export interface Path {
   readonly l2: L2 | undefined
   /** At most one a key: the one that newcomers may join. */
   readonly rebuilds: Map<string, Rebuild>
+  /** The fibers of all rebuilds, also of those that nobody may join. */
+  readonly leading: Set<Fiber.RuntimeFiber<void>>
   /** By what a region's keys begin with; the whole's is in there, too. */
   readonly tallies: Map<string, Tally>
   readonly tally: Tally
@@ -75,9 +84,11 @@ export const tick = (path: Path): number => ++path.lastTick
 export const fullKey = (of: { readonly prefix: string }, key: string): string =>
   valueKey(of.prefix, key)
 
-/** Is there an invalidation of the key that the server has not confirmed? */
-export const isPending = ({ l2 }: Path, key: string): boolean =>
-  l2 !== undefined && l2.pending.has(key)
+/** Is nothing asked of L2 now? Then a flight is this process's alone, as without L2. */
+export const isCut = (l2: L2): boolean => l2.outage() !== undefined
+
+/** Is L2 left out for this key: cut off, or yet to confirm an invalidation of it? */
+export const isBypassed = (l2: L2, key: string): boolean => l2.pending.has(key) || isCut(l2)
 
 export const tallyOf = (path: Path, region: Region): Tally => {
   if (region === whole) return path.tally

@@ -28,8 +28,10 @@ export interface Unconfirmed {
 }
 
 export interface Replay {
+  /** Returns when it is worth while to send anything. */
+  readonly ready: Effect.Effect<void>
   /** Can a whole prefix be replayed? If not, single keys are kept without a bound. */
-  readonly canClear: boolean
+  readonly canClear: () => boolean
   readonly command: (unconfirmed: Unconfirmed) => Effect.Effect<unknown, BackendError>
   readonly onConfirmed: (unconfirmed: Unconfirmed) => void
 }
@@ -60,15 +62,14 @@ export class Pending {
   add(kind: Unconfirmed["kind"], target: string): void {
     if (
       kind === "key" &&
-      this.replay.canClear &&
+      this.replay.canClear() &&
       this.keys.size >= maxKeys &&
       !this.keys.has(target)
     ) {
       this.keys.clear()
       return this.add("start", "")
     }
-    const records = kind === "key" ? this.keys : this.starts
-    records.set(target, { kind, target })
+    this.recordsOf(kind).set(target, { kind, target })
     if (this.isReplaying) return
     this.isReplaying = true
     this.fork(this.replayAll)
@@ -93,13 +94,45 @@ export class Pending {
     })
   }
 
+  /** The one to be replayed first: what concerns many keys goes before what concerns one. */
+  get first(): Unconfirmed | undefined {
+    const [first] = this.starts.size > 0 ? this.starts.values() : this.keys.values()
+    return first
+  }
+
+  /** The others go first, next time: it may be alone in that it fails. */
+  postpone(unconfirmed: Unconfirmed): void {
+    if (!this.isPending(unconfirmed)) return
+    const records = this.recordsOf(unconfirmed.kind)
+    records.delete(unconfirmed.target)
+    records.set(unconfirmed.target, unconfirmed)
+  }
+
+  /** A command that carries it: to confirm that one is to confirm this. */
+  carry<A>(
+    unconfirmed: Unconfirmed,
+    command: Effect.Effect<A, BackendError>
+  ): Effect.Effect<A, BackendError> {
+    return Effect.map(command, (reply) => {
+      this.confirm(unconfirmed)
+      return reply
+    })
+  }
+
   confirm(unconfirmed: Unconfirmed): void {
-    const records = unconfirmed.kind === "key" ? this.keys : this.starts
     // A write that failed while this was under way has put a record of its own
     // in the place: the server may yet execute that write, so it stays.
-    if (records.get(unconfirmed.target) !== unconfirmed) return
-    records.delete(unconfirmed.target)
+    if (!this.isPending(unconfirmed)) return
+    this.recordsOf(unconfirmed.kind).delete(unconfirmed.target)
     this.replay.onConfirmed(unconfirmed)
+  }
+
+  private isPending(unconfirmed: Unconfirmed): boolean {
+    return this.recordsOf(unconfirmed.kind).get(unconfirmed.target) === unconfirmed
+  }
+
+  private recordsOf(kind: Unconfirmed["kind"]): Map<string, Unconfirmed> {
+    return kind === "key" ? this.keys : this.starts
   }
 
   private all(): ReadonlyArray<Unconfirmed> {
@@ -107,15 +140,26 @@ export class Pending {
   }
 
   private attempt(unconfirmed: Unconfirmed): Effect.Effect<boolean> {
-    return Effect.map(Effect.exit(this.replay.command(unconfirmed)), (exit) => {
-      if (Exit.isSuccess(exit)) this.confirm(unconfirmed)
-      return Exit.isSuccess(exit)
+    return Effect.suspend(() => {
+      // Noted for this round │ carried by another command, and confirmed │ `set` │ replayed:
+      // that would remove what was set.
+      if (!this.isPending(unconfirmed)) return Effect.succeed(true)
+      const command = this.carry(unconfirmed, this.replay.command(unconfirmed))
+      return Effect.map(Effect.exit(command), Exit.isSuccess)
     })
   }
 
-  /** One round over all that is pending, ended at the first that fails; true: all is confirmed. */
+  /**
+   * One round over all that is pending; true: all is confirmed. One that fails may be alone
+   * in that: refused, or on a node of a cluster that is gone.
+   */
   private readonly round: Effect.Effect<boolean> = Effect.suspend(() =>
-    Effect.every(this.all(), (unconfirmed) => this.attempt(unconfirmed))
+    Effect.zipRight(
+      this.replay.ready,
+      Effect.suspend(() =>
+        Effect.forEach(this.all(), (unconfirmed) => this.attempt(unconfirmed), { discard: true })
+      )
+    )
   ).pipe(
     // Decided and marked in one step: an `add` between the two would find a
     // replay that has already made up its mind to stop.

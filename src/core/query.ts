@@ -1,20 +1,21 @@
 /** Looking without building: `get`, and what operators ask for. */
 import * as Cause from "effect/Cause"
-import type * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
+import { keepUntil } from "../policy/freshness.js"
 import { globMatcher } from "../policy/glob.js"
 import { userKey } from "../policy/keys.js"
 import { decode, isUsable } from "./codec.js"
 import { snapshot, type Tally } from "./counters.js"
 import type { Reply } from "./gather.js"
 import type { Entry } from "./l1.js"
-import { type AnySchema, fullKey, type L2, type Path, tallyOf } from "./path.js"
+import { isSent } from "./log.js"
+import { type AnySchema, fullKey, isBypassed, type L2, type Path, tallyOf } from "./path.js"
 import type { Region } from "./request.js"
 import { readable } from "./readable.js"
-import type { CacheHealth, CacheStats } from "./service.js"
+import type { CacheStats } from "./service.js"
 import { fromL2 } from "./entry.js"
 import { fillL1 } from "./store.js"
 import { now, unsafeNow } from "../port/monotonic.js"
@@ -34,13 +35,13 @@ export const get = (
       tally[Option.isSome(found) ? "hits" : "misses"]++
       return Effect.succeed(found)
     }
-    if (path.l2.pending.has(key)) {
+    if (isBypassed(path.l2, key)) {
       tally.bypassed++
       return Effect.succeedNone
     }
     return Effect.map(readL2(path, path.l2, region, key, schema), (value) => {
-      tally[Option.isSome(value) ? "hits" : "misses"]++
-      return value
+      tally[value === undefined ? "bypassed" : Option.isSome(value) ? "hits" : "misses"]++
+      return value ?? Option.none()
     })
   })
 
@@ -59,13 +60,14 @@ const valueIn = (
   return Exit.isSuccess(entry.exit) ? Option.some(entry.exit.value) : Option.none()
 }
 
+/** Undefined: it was not sent, for the circuit has opened since it was asked for. */
 const readL2 = (
   path: Path,
   l2: L2,
   region: Region,
   key: string,
   schema: AnySchema | undefined
-): Effect.Effect<Option.Option<any>> =>
+): Effect.Effect<Option.Option<any> | undefined> =>
   Effect.flatMap(
     Effect.withFiberRuntime<Reply>((fiber) =>
       Effect.async((resume) => {
@@ -75,6 +77,7 @@ const readL2 = (
     (reply) => {
       if (reply._tag === "Closed") return Effect.interrupt
       if (reply._tag === "Fault") {
+        if (!isSent(reply.error)) return Effect.succeed(undefined)
         return Effect.as(path.log.fault("read", reply.error), Option.none())
       }
       if (reply.stored === undefined) return Effect.succeedNone
@@ -104,8 +107,8 @@ export const keys = (path: Path, pattern: string): Stream.Stream<string> => {
       ? Stream.unwrap(
           Effect.map(now, (time) =>
             Stream.fromIterable(
-              (l1?.entries.entries() ?? []).flatMap(([key, { staleUntil }]) =>
-                time < staleUntil ? [key] : []
+              (l1?.entries.entries() ?? []).flatMap(([key, entry]) =>
+                time < keepUntil(entry) ? [key] : []
               )
             )
           )
@@ -136,22 +139,3 @@ export const stats = (path: Path): Effect.Effect<CacheStats> =>
       truncated: size > named.length
     }))
   })
-
-export const health = (path: Path, backend: string, since: DateTime.Utc): CacheHealth => {
-  const pendingInvalidations = path.l2?.pending.size ?? 0
-  const reason =
-    pendingInvalidations > 0
-      ? Option.some(
-          `${backend} has not confirmed ${pendingInvalidations} invalidation(s): until it does, ` +
-            "these keys are built in this process. They are replayed by themselves."
-        )
-      : Option.none()
-  return {
-    healthy: Option.isNone(reason),
-    backend,
-    circuit: "closed",
-    since,
-    reason,
-    pendingInvalidations
-  }
-}

@@ -1,26 +1,23 @@
 /**
  * A rebuild: the part of a flight that runs a creator for all who wait.
  *
- * Its result is a `Deferred`, with those who wait for it beside it. Who leads it,
- * who would lead it next, and how many wait change together, in one transaction:
- * a caller who leaves before the creator began hands the lead to another, whose
- * creator and surroundings are then used; the last one to leave ends it.
+ * Who leads it, who would lead it next, and how many wait change together, in one
+ * transaction: a caller who leaves before the creator began hands the lead to another,
+ * whose creator and surroundings are then used; the last one to leave ends it.
  *
  * Arriving is no transaction. A thousand callers of one cold key arrive, and
  * hardly one of them ever leaves: they queue up, which is one synchronous step,
  * and every transaction begins by admitting those who have.
  */
-import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
-import * as FiberId from "effect/FiberId"
 import * as List from "effect/List"
 import * as STM from "effect/STM"
 import type * as Tracer from "effect/Tracer"
 import * as TRef from "effect/TRef"
 import type { LeaseRequest } from "../policy/lease.js"
-import type { Request } from "./request.js"
+import type { LookupOptions, Request } from "./request.js"
 
 /**
  * How a rebuild ended, and for whom. Callers that came before `upTo` may have
@@ -29,8 +26,10 @@ import type { Request } from "./request.js"
 export interface Settled {
   readonly exit: Exit.Exit<any, any>
   readonly upTo: number
-  /** Whose creator, options and schema decided; undefined if no creator ran and nobody read. */
-  readonly leader: Request | undefined
+  /** When the one came whose creator and options decided; undefined: no creator ran, nobody read. */
+  readonly led: number | undefined
+  /** That one's. Not the whole request: what holds a result would hold its fiber. */
+  readonly schema: LookupOptions<any>["schema"]
   /** A command failed: those who go round send no further one. */
   readonly isFaulted: boolean
   /** What it was for those who asked for the lease without a read before. */
@@ -56,13 +55,14 @@ export class Rebuild {
   readonly intent: LeaseRequest["intent"] | "leaseless"
   /** With the intent `refresh`: the header of the entry that was seen. */
   readonly seen: string
-  /** Nobody waits for it, so nobody's leaving ends it. */
-  readonly isBackground: boolean
+  /** It goes on though nobody waits for it: nobody's leaving ends it, */
+  isBackground: boolean
+  /** unless whose creator has begun lets nothing run behind. */
+  isHeldToCallers = false
   /** The flight in whose creator it was opened. */
   readonly within: Rebuild | undefined
-  readonly result: Deferred.Deferred<Settled> = Deferred.unsafeMake(FiberId.none)
-  /** Those who wait for it, in no order. */
-  readonly waiters: Array<Request> = []
+  /** Those who wait for it, in no order; undefined: nobody. */
+  waiters: Array<Request> | undefined = undefined
   /** Who opened it; null once the creator has begun. */
   first: Request | null
   /** Made by the first transaction: one who comes alone, and stays, needs none. */
@@ -78,7 +78,10 @@ export class Rebuild {
   commitSentAt: number | undefined = undefined
   /** A write or push has overtaken it: it must not fill L1. */
   isVoided = false
-  hasEnded = false
+  /** Its result, for those who come too late to be woken. */
+  ended: Exit.Exit<Settled> | undefined = undefined
+  /** It failed, and someone was given what is stale. */
+  hasFallenBack = false
   /** The flights that its creator waits for now, once a wait. */
   readonly waitsFor: Array<Rebuild> = []
 
@@ -118,23 +121,34 @@ const crewOf = (rebuild: Rebuild): STM.STM<TRef.TRef<Crew>> =>
  * `Deferred.await` costs a thousand who wait.
  */
 export const awaitEnd = (rebuild: Rebuild, request: Request): Effect.Effect<Settled> =>
-  Effect.async((resume) => {
-    if (rebuild.hasEnded) return resume(Deferred.await(rebuild.result))
-    request.wake = resume
-    request.seat = rebuild.waiters.push(request) - 1
-  })
+  Effect.async((resume) => listen(rebuild, request, resume))
+
+export const listen = (
+  rebuild: Rebuild,
+  request: Request,
+  wake: (settled: Effect.Effect<Settled>) => void
+): void => {
+  if (rebuild.ended !== undefined) return wake(rebuild.ended)
+  request.wake = wake
+  // Most wait alone: an array that begins empty makes room for 17.
+  if (rebuild.waiters === undefined) rebuild.waiters = [request]
+  else rebuild.waiters.push(request)
+  request.seat = rebuild.waiters.length - 1
+}
 
 /** The result is there, for all who wait and all who still come. */
 export const settle = (rebuild: Rebuild, settled: Settled): void => {
-  const exit = Exit.succeed(settled)
-  rebuild.hasEnded = true
-  Deferred.unsafeDone(rebuild.result, exit)
-  for (const { wake } of rebuild.waiters.splice(0)) wake?.(exit)
+  const ended = (rebuild.ended = Exit.succeed(settled))
+  rebuild.first = null
+  const { waiters } = rebuild
+  if (waiters === undefined) return
+  rebuild.waiters = undefined
+  for (const { wake } of waiters) wake?.(ended)
 }
 
 /** A creator may take its time while callers come and go: who has gone is not kept. */
 const vacate = ({ waiters }: Rebuild, request: Request): void => {
-  if (waiters[request.seat] !== request) return
+  if (waiters?.[request.seat] !== request) return
   const last = waiters.pop() as Request
   if (last === request) return
   waiters[request.seat] = last
@@ -159,16 +173,25 @@ const admit = (rebuild: Rebuild, { gone, heirs, leader, waiting }: Crew): Crew =
   }
 }
 
-/** Gives the place up; true: nobody waits any more, and the rebuild must end. */
-export const leave = (rebuild: Rebuild, request: Request): STM.STM<boolean> =>
+/** Its services may end with its request. */
+const isInLine = ({ options }: Request): boolean => options.background === false
+
+/**
+ * Gives the place up; true: nobody waits any more, and the rebuild must end. Who is
+ * served already leaves it running behind.
+ */
+export const leave = (rebuild: Rebuild, request: Request, isServed: boolean): STM.STM<boolean> =>
   STM.flatMap(crewOf(rebuild), (crew) =>
     TRef.modify(crew, (before) => {
+      // Not before there is a crew, which counts the first one unless nobody waits.
+      rebuild.isBackground ||= isServed
       request.hasLeft = true
       vacate(rebuild, request)
       const admitted = admit(rebuild, before)
       const left = { ...admitted, waiting: admitted.waiting - 1 }
+      const isHeld = admitted.leader === null ? rebuild.isHeldToCallers : isInLine(admitted.leader)
       // Within the transaction: after it, another could arrive before we say so.
-      rebuild.isAbandoned = left.waiting === 0 && !rebuild.isBackground
+      rebuild.isAbandoned = left.waiting === 0 && (isHeld || !rebuild.isBackground)
       return [rebuild.isAbandoned, admitted.leader === request ? handOver(left) : tidy(left)]
     })
   )
@@ -185,7 +208,10 @@ const tidy = (crew: Crew): Crew => {
     : { ...crew, heirs: List.filter(crew.heirs, ({ hasLeft }) => !hasLeft), gone: 0 }
 }
 
-/** The lead goes to the latest who still waits. With nobody left it stays: nothing will begin. */
+/**
+ * The lead goes to the latest who still waits. With nobody left it stays: nothing will
+ * begin, unless it is to go on behind.
+ */
 const handOver = (crew: Crew): Crew => {
   let { heirs } = crew
   while (List.isCons(heirs) && heirs.head.hasLeft) heirs = heirs.tail
@@ -195,20 +221,28 @@ const handOver = (crew: Crew): Crew => {
 }
 
 /** The creator begins now, once: whose is it? From here on nobody can take the lead. */
-export const begin = (rebuild: Rebuild): Effect.Effect<Request> =>
-  Effect.suspend(() => {
-    if (rebuild.crew === undefined && rebuild.arrived.length === 0) {
-      const alone = rebuild.first as Request
-      rebuild.first = null
-      return Effect.succeed(alone)
-    }
-    return STM.commit(STM.flatMap(crewOf(rebuild), (crew) => TRef.modify(crew, takeLead(rebuild))))
-  })
+export const begin = <A>(
+  rebuild: Rebuild,
+  next: (leader: Request) => Effect.Effect<A>
+): Effect.Effect<A> => {
+  if (rebuild.crew !== undefined || rebuild.arrived.length > 0) {
+    const taking = STM.flatMap(crewOf(rebuild), (crew) => TRef.modify(crew, takeLead(rebuild)))
+    return Effect.flatMap(STM.commit(taking), next)
+  }
+  const alone = rebuild.first as Request
+  rebuild.first = null
+  rebuild.isHeldToCallers = isInLine(alone)
+  return next(alone)
+}
 
 const takeLead =
   (rebuild: Rebuild) =>
   (before: Crew): [Request, Crew] => {
-    const crew = admit(rebuild, before)
+    const admitted = admit(rebuild, before)
+    // Who was served and has gone leads only if nobody came after it.
+    const crew = (admitted.leader as Request).hasLeft ? handOver(admitted) : admitted
+    const leader = crew.leader as Request
     rebuild.first = null
-    return [crew.leader as Request, { ...crew, leader: null, heirs: List.nil() }]
+    rebuild.isHeldToCallers = isInLine(leader)
+    return [leader, { ...crew, leader: null, heirs: List.nil() }]
   }

@@ -16,6 +16,8 @@ import type { Rebuild, Settled } from "./rebuild.js"
 export interface LookupOptions<A> {
   readonly ttl?: Duration.DurationInput | ((value: A) => Duration.DurationInput) | undefined
   readonly staleWhileRevalidate?: Duration.DurationInput | undefined
+  readonly staleIfError?: Duration.DurationInput | undefined
+  readonly softTimeout?: Duration.DurationInput | undefined
   readonly beta?: number | undefined
   readonly wait?: Duration.DurationInput | undefined
   readonly background?: boolean | undefined
@@ -52,6 +54,10 @@ export class Request {
   saw: Entry | undefined = undefined
   /** The fresh entry of a reader that refreshes in line: served if the refresh fails. */
   current: Entry | undefined = undefined
+  /** The stale entry that stands in for a rebuild which fails, or takes too long. */
+  inHand: Entry | undefined = undefined
+  /** With such an entry in hand it waits till then; monotonic milliseconds. */
+  softUntil: number | undefined = undefined
   /** The header of a fresh value that could not be decoded, to be replaced. */
   reject: string | undefined = undefined
   /** While it waits for a rebuild: what wakes it, and where it stands among those who wait. */
@@ -82,7 +88,7 @@ export class Request {
     // As it is now: who reads goes on, and out of its span, while it is refreshed behind.
     this.span = fiber.currentSpan
     const within = fiber.getFiberRef(currentFlight)
-    this.within = within?.hasEnded === false ? within : undefined
+    this.within = within?.ended === undefined ? within : undefined
   }
 }
 

@@ -5,6 +5,7 @@ import type * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import type * as Option from "effect/Option"
 import type * as Stream from "effect/Stream"
+import type { CircuitState } from "../policy/circuit.js"
 import type { CacheCounters } from "./counters.js"
 import type { CacheEvent } from "./events.js"
 import type { AnySchema } from "./path.js"
@@ -31,14 +32,21 @@ export interface CacheStats extends CacheCounters {
  * @category models
  */
 export interface CacheHealth {
+  /** The backend is there and is used, and has confirmed all that was invalidated. */
   readonly healthy: boolean
   readonly backend: string
-  readonly circuit: "closed" | "open" | "half-open"
+  /** Where it is, without user or password; none if it is nowhere but here. */
+  readonly address: Option.Option<string>
+  /** Could a command be sent to it now, as far as is known without asking? */
+  readonly reachable: boolean
+  readonly circuit: CircuitState
   /** Since when the circuit has been so. */
   readonly since: DateTime.Utc
-  /** What is wrong, if anything is, and what to do. */
+  /** What is wrong, if anything is, what it means, and what to do. */
   readonly reason: Option.Option<string>
   readonly pendingInvalidations: number
+  /** What the backend failed with last, and when by this process's clock: also long ago. */
+  readonly lastError: Option.Option<{ readonly at: DateTime.Utc; readonly message: string }>
 }
 
 /**

@@ -1,6 +1,8 @@
 /** Settings of a cache: checked and turned into plain numbers once, when its layer is built. */
 import type * as Duration from "effect/Duration"
+import * as Schedule from "effect/Schedule"
 import { millis, wrong } from "./option.js"
+import type * as Breaker from "./breaker.js"
 import type { CacheCodec } from "./codec.js"
 import { type Defer, deferred } from "./gather.js"
 import { isPrefix } from "../policy/keys.js"
@@ -21,6 +23,8 @@ export interface CacheOptions {
   readonly ttl?: Duration.DurationInput | undefined
   /** How long after that it may be served while it is rebuilt; default 0. */
   readonly staleWhileRevalidate?: Duration.DurationInput | undefined
+  /** How long after the ttl it may be served where its rebuild fails; default 0. */
+  readonly staleIfError?: Duration.DurationInput | undefined
   /** Eagerness of early refresh; default 1, 0 turns it off. */
   readonly beta?: number | undefined
 }
@@ -38,6 +42,27 @@ export interface LeaseOptions {
   readonly maxHold?: Duration.DurationInput | undefined
 }
 
+/**
+ * When to stop asking a backend that does not answer, and for how long.
+ *
+ * - `enabled`: default true. Without it every lookup asks, and waits for its time limit
+ * - `failureThreshold`: so many commands in a row that got no answer open the circuit;
+ *   default 5. A refusal is an answer
+ * - `openFor`: how long nothing is sent then; default 15 seconds. Or a schedule: its
+ *   delays are how long it stays open the first time, and after each recovery that fails
+ * - `successThreshold`: so many probes that are answered close it; default 2. They are
+ *   sent behind: no caller waits for one
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface BreakerOptions extends Pick<
+  Breaker.Options,
+  "failureThreshold" | "openFor" | "successThreshold"
+> {
+  readonly enabled?: boolean | undefined
+}
+
 export interface Settings {
   readonly name: string
   readonly prefix: string
@@ -46,6 +71,8 @@ export interface Settings {
   readonly onLoad: OnLoad | undefined
   /** How L2 stores values; undefined: as JSON. */
   readonly codec: CacheCodec | undefined
+  /** Undefined: what is asked of L2 is sent, whatever became of what was sent before. */
+  readonly breaker: BreakerOptions | undefined
   /** When to send gathered reads; tests hold it. */
   readonly defer: Defer
 }
@@ -55,6 +82,7 @@ export interface Settings {
  *
  * - `lease`: how long a process may hold the right to rebuild a key
  * - `codec`: makes bytes of what would be JSON; all processes must agree on it
+ * - `breaker`: when to stop asking a backend that does not answer
  *
  * @since 0.1.0
  * @category models
@@ -62,9 +90,10 @@ export interface Settings {
 export interface SharedCacheOptions extends CacheOptions {
   readonly lease?: LeaseOptions | undefined
   readonly codec?: CacheCodec | undefined
+  readonly breaker?: BreakerOptions | undefined
 }
 
-export interface Extra extends Pick<SharedCacheOptions, "lease" | "codec"> {
+export interface Extra extends Pick<SharedCacheOptions, "lease" | "codec" | "breaker"> {
   readonly strict?: boolean | undefined
   readonly onLoad?: OnLoad | undefined
   readonly defer?: Defer | undefined
@@ -79,6 +108,7 @@ export const settings = (options: CacheOptions, extra: Extra = {}): Settings => 
   if (!(leaseDuration >= 1 && leaseDuration < Infinity)) {
     throw wrong("lease.duration", leaseDuration, "at least 1 millisecond, and finite")
   }
+  checkOpenFor(extra.breaker?.openFor)
   return {
     name: options.name ?? prefix,
     prefix,
@@ -86,13 +116,26 @@ export const settings = (options: CacheOptions, extra: Extra = {}): Settings => 
     defaults: {
       ttl: millis("ttl", options.ttl, 3_600_000),
       staleWhileRevalidate: millis("staleWhileRevalidate", options.staleWhileRevalidate, 0),
+      staleIfError: millis("staleIfError", options.staleIfError, 0),
       beta,
       leaseDuration,
       maxHold: millis("lease.maxHold", extra.lease?.maxHold, 300_000)
     },
     onLoad: extra.onLoad,
     codec: extra.codec,
+    breaker: extra.breaker?.enabled === false ? undefined : (extra.breaker ?? {}),
     defer: extra.defer ?? deferred
+  }
+}
+
+/** Nobody but time closes the circuit of a cache, and no timer is longer than this. */
+const longestOpenFor = 2_147_483_647
+
+const checkOpenFor = (openFor: BreakerOptions["openFor"]): void => {
+  if (openFor === undefined || Schedule.isSchedule(openFor)) return
+  const duration = millis("breaker.openFor", openFor, 0)
+  if (duration > longestOpenFor) {
+    throw wrong("breaker.openFor", duration, "a duration of 24 days at most, or a schedule")
   }
 }
 

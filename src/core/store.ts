@@ -1,12 +1,12 @@
 /** What becomes of a creator's result: an entry in L1, in L2, or nothing. */
-import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import { type Created, encodeEntry, entryFor, identityOf, toL2 } from "./entry.js"
 import type { Entry } from "./l1.js"
 import type { Leave } from "./offered.js"
-import { fullKey, type L2, type Path, tick } from "./path.js"
+import { countFault } from "./log.js"
+import { fullKey, isBypassed, type L2, type Path, tick } from "./path.js"
 import type { Rebuild } from "./rebuild.js"
 import type { Request } from "./request.js"
 
@@ -24,43 +24,53 @@ export const fillL1 = (path: Path, key: string, entry: Entry, isVoided: boolean)
   path.l1.put(key, path.l2 === undefined ? entry : { ...entry, origin: identityOf(entry) })
 }
 
-/** Stores a creator's result where it may be stored, and says who may have it. */
+/**
+ * Stores a creator's result where it may be stored, and says who may have it. To be called
+ * by one who runs what it gives at once.
+ */
 export const keep = (
   path: Path,
   rebuild: Rebuild,
   leader: Request,
   acquired: Leave,
-  created: Created
-): Effect.Effect<Kept> =>
-  Effect.suspend(() => {
-    const began = rebuild.beganAt ?? 0
-    let { exit } = created
-    let entry: Entry | undefined
-    try {
-      // A refresh that failed leaves the entry as it is: readers still have it.
-      const isKept = Exit.isSuccess(exit) || rebuild.intent !== "refresh"
-      entry = isKept ? entryFor(path, leader, created) : undefined
-    } catch (error) {
-      exit = Exit.die(error)
-    }
-    const unstored: Kept = { exit, upTo: began, isFaulted: false }
-    if (path.l2 === undefined) return Effect.as(keepLocally(path, rebuild, leader, entry), unstored)
-    if (acquired._tag === "Leaseless") return Effect.succeed(unstored)
-    return commit(path, path.l2, rebuild, leader, acquired.token, entry, unstored, created.endedAt)
-  })
+  created: Created,
+  next: (kept: Kept) => Effect.Effect<void>
+): Effect.Effect<void> => {
+  const began = rebuild.beganAt ?? 0
+  let { exit } = created
+  let entry: Entry | undefined
+  try {
+    // A refresh that failed leaves the entry as it is: readers still have it.
+    const isKept = Exit.isSuccess(exit) || rebuild.intent !== "refresh"
+    entry = isKept ? entryFor(path, leader, created) : undefined
+  } catch (error) {
+    exit = Exit.die(error)
+  }
+  const unstored: Kept = { exit, upTo: began, isFaulted: false }
+  if (path.l2 === undefined) return keepLocally(path, rebuild, leader, entry, unstored, next)
+  if (acquired._tag === "Leaseless") return next(unstored)
+  const { token } = acquired
+  const now = created.endedAt
+  return Effect.flatMap(commit(path, path.l2, rebuild, leader, token, entry, unstored, now), next)
+}
 
 const keepLocally = (
   path: Path,
   rebuild: Rebuild,
   leader: Request,
-  entry: Entry | undefined
+  entry: Entry | undefined,
+  kept: Kept,
+  next: (kept: Kept) => Effect.Effect<void>
 ): Effect.Effect<void> => {
-  if (entry === undefined) return Effect.void
-  const fill = Effect.sync(() => fillL1(path, rebuild.key, entry, rebuild.isVoided))
-  if (!path.isStrict) return fill
-  return Effect.flatMap(encodeEntry(path, leader, entry), (payload) =>
-    Option.isSome(payload) ? fill : Effect.void
-  )
+  if (entry === undefined) return next(kept)
+  if (!path.isStrict) {
+    fillL1(path, rebuild.key, entry, rebuild.isVoided)
+    return next(kept)
+  }
+  return Effect.flatMap(encodeEntry(path, leader, entry), (payload) => {
+    if (Option.isSome(payload)) fillL1(path, rebuild.key, entry, rebuild.isVoided)
+    return next(kept)
+  })
 }
 
 const commit = (
@@ -75,10 +85,9 @@ const commit = (
 ): Effect.Effect<Kept> => {
   const key = fullKey(path, rebuild.key)
   const release = Effect.suspend(() =>
-    Effect.catchAllCause(l2.backend.release(key, token), (cause) => {
-      leader.tally.backendErrors++
-      return path.log.fault("release", Cause.squash(cause))
-    })
+    Effect.catchAllCause(l2.backend.release(key, token), (cause) =>
+      countFault(path, leader.tally, "release", cause)
+    )
   )
   if (entry === undefined) return Effect.as(release, unstored)
   const encoding = Effect.catchAllCause(
@@ -88,19 +97,15 @@ const commit = (
   return Effect.flatMap(encoding, (payload) => {
     // While an invalidation is unconfirmed, the server may not have revoked
     // this lease yet: a commit would bring back what was overtaken.
-    if (Option.isNone(payload) || l2.pending.has(rebuild.key)) return Effect.as(release, unstored)
+    if (Option.isNone(payload) || isBypassed(l2, rebuild.key)) return Effect.as(release, unstored)
     const { keepFor, stored } = toL2(l2, entry, payload.value, now)
     const sentAt = (rebuild.commitSentAt = tick(path))
     return Effect.matchCauseEffect(l2.backend.commit(key, token, stored, keepFor), {
-      onFailure: (cause) => {
-        leader.tally.backendErrors++
-        return path.log
-          .fault("commit", Cause.squash(cause))
-          .pipe(
-            Effect.zipRight(Effect.forkIn(release, path.scope)),
-            Effect.as({ ...unstored, isFaulted: true })
-          )
-      },
+      onFailure: (cause) =>
+        countFault(path, leader.tally, "commit", cause).pipe(
+          Effect.zipRight(Effect.forkIn(release, path.scope)),
+          Effect.as({ ...unstored, isFaulted: true })
+        ),
       onSuccess: (isStored) =>
         Effect.sync((): Kept => {
           if (!isStored) {

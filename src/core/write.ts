@@ -10,9 +10,11 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
+import { keepUntil } from "../policy/freshness.js"
 import { BackendError } from "../port/CacheBackend.js"
 import { detach } from "./flight.js"
-import { type AnySchema, fullKey, type L2, type Path, tallyOf } from "./path.js"
+import { cannotClear, countFault } from "./log.js"
+import { type AnySchema, fullKey, isCut, type L2, type Path, tallyOf } from "./path.js"
 import type { Region } from "./request.js"
 import { encodeEntry, entryFor, toL2 } from "./entry.js"
 import { now } from "../port/monotonic.js"
@@ -67,7 +69,11 @@ export const set = (
   })
 
 const unsent = (l2: L2) =>
-  new BackendError({ backend: l2.backend.name, command: "set", reason: "Unavailable" })
+  new BackendError({
+    backend: l2.backend.name,
+    command: "set",
+    reason: isCut(l2) ? "CircuitOpen" : "Unavailable"
+  })
 
 /** True: an entry was there. False while the backend has not confirmed. */
 export const invalidate = (path: Path, key: string): Effect.Effect<boolean> => {
@@ -77,17 +83,15 @@ export const invalidate = (path: Path, key: string): Effect.Effect<boolean> => {
     return Effect.map(now, (time) => {
       const entry = path.l1?.get(key)
       overtake(path, touched)
-      return entry !== undefined && time < entry.staleUntil
+      return entry !== undefined && time < keepUntil(entry)
     })
   }
   return Effect.suspend(() => {
     // It carries what is pending for its key: its confirmation is theirs.
     const carried = l2.pending.recordOf(key)
-    const command = Effect.map(l2.backend.invalidate(fullKey(path, key)), (wasThere) => {
-      if (carried !== undefined) l2.pending.confirm(carried)
-      return wasThere
-    })
-    return writeL2(path, l2, touched, "invalidate", command, false)
+    const command = l2.backend.invalidate(fullKey(path, key))
+    const carrying = carried === undefined ? command : l2.pending.carry(carried, command)
+    return writeL2(path, l2, touched, "invalidate", carrying, false)
   })
 }
 
@@ -101,9 +105,7 @@ export const clear = (path: Path, start: string): Effect.Effect<void> => {
   }
   return Effect.suspend(() => {
     overtake(path, touched)
-    return Effect.logWarning(
-      `Cache backend ${backend.name} cannot clear: its entries live until they expire`
-    )
+    return cannotClear(backend)
   })
 }
 
@@ -123,9 +125,10 @@ const writeL2 = <A>(
       if (Exit.isSuccess(exit)) return Effect.succeed(exit.value)
       l2.pending.add(touched.kind, touched.target)
       path.events.emit({ _tag: "invalidationPending", key: touched.target })
-      if (Cause.isInterruptedOnly(exit.cause)) return Effect.interrupt
-      path.tally.backendErrors++
-      return Effect.as(path.log.fault(name, Cause.squash(exit.cause)), unconfirmed)
+      // A caller that is being interrupted goes no further than this. A backend that
+      // interrupts itself has not confirmed, and that is all.
+      if (Cause.isInterruptedOnly(exit.cause)) return Effect.succeed(unconfirmed)
+      return Effect.as(countFault(path, path.tally, name, exit.cause), unconfirmed)
     })
   })
 

@@ -1,35 +1,19 @@
 /**
  * When an entry is fresh, stale or expired.
  *
- *     createdAt          expiresAt             staleUntil
- *         ├──── fresh ───────┤├────── stale ───────┤├── expired ──
+ *     createdAt          expiresAt             staleUntil      errorUntil
+ *         ├──── fresh ───────┤├─ while revalidating ─┤               │
+ *                            ├────────────── if an error ────────────┤├── expired ──
  *
- * A boundary belongs to what follows it. All times are milliseconds of one
- * clock, and may be `Infinity`.
- *
- * @since 0.1.0
- */
-
-/**
- * What an entry may be used for: `fresh` as it is, `stale` while it is being
- * rebuilt, `expired` not at all.
+ * Either window may be the longer one (RFC 5861). A boundary belongs to what
+ * follows it. All times are milliseconds of one clock, and may be `Infinity`.
  *
  * @since 0.1.0
  */
-export type Freshness = "fresh" | "stale" | "expired"
 
 /**
- * What an entry is at `now`. `staleUntil` is the end of the stale window in
- * question, of stale-while-revalidate or of stale-if-error.
- *
- * @internal `staleIfError`, which is to come, decides by it
- */
-export const freshness = (now: number, expiresAt: number, staleUntil: number): Freshness =>
-  now < expiresAt ? "fresh" : now < staleUntil ? "stale" : "expired"
-
-/**
- * When an entry's fresh and stale windows end, and until when a backend has to
- * keep it. Both stale windows begin where the fresh one ends.
+ * When an entry's fresh and stale windows end. Both stale windows begin where the
+ * fresh one ends.
  *
  * @since 0.1.0
  */
@@ -42,13 +26,24 @@ export const windows = (life: {
   readonly expiresAt: number
   readonly staleUntil: number
   readonly errorUntil: number
-  readonly keepUntil: number
 } => {
   const expiresAt = life.createdAt + life.ttl
-  const staleUntil = expiresAt + life.staleWhileRevalidate
-  const errorUntil = expiresAt + life.staleIfError
-  return { expiresAt, staleUntil, errorUntil, keepUntil: Math.max(staleUntil, errorUntil) }
+  return {
+    expiresAt,
+    staleUntil: expiresAt + life.staleWhileRevalidate,
+    errorUntil: expiresAt + life.staleIfError
+  }
 }
+
+/**
+ * Until when an entry has to be kept: to the end of its longer stale window.
+ *
+ * @since 0.1.0
+ */
+export const keepUntil = (life: {
+  readonly staleUntil: number
+  readonly errorUntil: number
+}): number => Math.max(life.staleUntil, life.errorUntil)
 
 /**
  * The end of a stale window as one reader sees it, who would take a value

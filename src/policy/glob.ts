@@ -103,3 +103,60 @@ const parseClass = (pattern: ReadonlyArray<string>, from: number, tokens: Array<
  * @since 0.1.0
  */
 export const escapeGlob = (text: string): string => text.replace(/[*?[\]\\]/g, "\\$&")
+
+/**
+ * What every text begins with that this pattern matches: where a store may begin to
+ * look, and where it may stop.
+ *
+ * @since 0.1.0
+ */
+export const globStart = (pattern: string): string => {
+  let start = ""
+  const characters = Array.from(pattern)
+  for (let at = 0; at < characters.length; at++) {
+    const character = characters[at]!
+    if (character === "*" || character === "?" || character === "[") break
+    const isEscape = character === "\\" && at + 1 < characters.length
+    start += isEscape ? characters[++at]! : character
+  }
+  return start
+}
+
+/**
+ * A pattern for a server to look by, which matches at least what this one does: literals
+ * and single `*`. What else there is becomes one `*`, for a Redis server counts bytes where
+ * `?` and classes mean code points, and denies that `**` matches an empty text. After the
+ * third `*` all is left to whoever looks again: to older servers many are a day's work.
+ *
+ * @param literal how a server knows a text; half a surrogate pair at its end, whose other
+ *   half what follows could begin with, is left out
+ *
+ * @since 0.1.0
+ */
+export const widenedGlob = (pattern: string, literal: (text: string) => string): string => {
+  let wide = ""
+  let text = ""
+  let stars = 0
+  const write = (isLast: boolean): void => {
+    wide += escapeGlob(literal(isLast ? text : text.replace(/[\ud800-\udbff]$/, "")))
+    text = ""
+  }
+  const points = Array.from(pattern)
+  for (let at = 0; at < points.length; at++) {
+    const point = points[at]!
+    if (!special.has(point)) {
+      text += point === "\\" && at + 1 < points.length ? points[++at]! : point
+      continue
+    }
+    if (point === "[") at = parseClass(points, at + 1, [])
+    if (text === "" && stars > 0) continue
+    write(false)
+    wide += star
+    if (++stars === maxStars) return wide
+  }
+  write(true)
+  return wide
+}
+
+const special = /* @__PURE__ */ new Set(["*", "?", "["])
+const maxStars = 3

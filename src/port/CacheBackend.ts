@@ -4,6 +4,7 @@
  *
  * @since 0.1.0
  */
+import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
@@ -22,11 +23,18 @@ export type { LeaseReply, LeaseRequest } from "../policy/lease.js"
  * - `Unavailable`: no connection, or it broke; likewise unknown
  * - `Refused`: the server answered with an error; nothing was executed
  * - `Late`: the command arrived after its deadline and did nothing
+ * - `CircuitOpen`: it was not sent, for too many before it have failed
  *
  * @since 0.1.0
  * @category errors
  */
-const BackendErrorReason = Schema.Literal("Timeout", "Unavailable", "Refused", "Late")
+const BackendErrorReason = Schema.Literal(
+  "Timeout",
+  "Unavailable",
+  "Refused",
+  "Late",
+  "CircuitOpen"
+)
 
 /**
  * A command of a backend failed. It never reaches a caller of `Cache`: the core
@@ -67,6 +75,23 @@ export interface Capabilities {
   readonly bytes: boolean
   /** The shortest life it can give an entry, in milliseconds. */
   readonly shortestTtl: number
+  /** False: it keeps nothing, so that nothing is asked of it. Left out: it does. */
+  readonly keeps?: boolean | undefined
+}
+
+/**
+ * How a backend sees its own server, for operators.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface BackendStatus {
+  /** Where the server is, without user or password. */
+  readonly address: string
+  /** Could a command be sent now? */
+  readonly isReachable: boolean
+  /** Why it could not, if that is known: neither values nor secrets. */
+  readonly reason?: string | undefined
 }
 
 /**
@@ -128,6 +153,8 @@ export interface LeaseHolder {
 export interface CacheBackend {
   readonly name: string
   readonly capabilities: Capabilities
+  /** Asks nobody: what is known of the server at the moment. */
+  readonly status?: (() => BackendStatus) | undefined
   /**
    * The server's time in milliseconds, reckoned from this process's: from the
    * nanoseconds of Effect's `Clock`, which are monotonic, divided by a million.
@@ -182,3 +209,20 @@ export interface CacheBackend {
     handler: (signal: Signal) => void
   ) => Effect.Effect<void, BackendError, Scope.Scope>
 }
+
+/**
+ * The tag of the port, for layers that give a backend: what `Cache.withFallback` takes.
+ *
+ * @example
+ * ```ts
+ * import * as Layer from "effect/Layer"
+ * import { CacheBackend, MemoryBackend } from "effect-larder"
+ *
+ * export const BackendLive = Layer.effect(CacheBackend, MemoryBackend.make())
+ * ```
+ *
+ * @since 0.1.0
+ * @category tags
+ */
+export const CacheBackend: Context.Tag<CacheBackend, CacheBackend> =
+  Context.GenericTag<CacheBackend>("effect-larder/CacheBackend")

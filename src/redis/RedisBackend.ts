@@ -141,6 +141,10 @@ export const make = (client: Service): CacheBackend => {
   return {
     name: "redis",
     capabilities: { pushes: true, scan: true, bytes: true, shortestTtl: 1 },
+    status: () => {
+      const trouble = client.links.map((link) => link.trouble()).find((it) => it !== undefined)
+      return { address: client.address, isReachable: trouble === undefined, reason: trouble }
+    },
     serverTime: (monotonic) => main.clockOf("").at(monotonic),
     groupOf: client.isCluster || client.links.length > 1 ? groupOf : undefined,
     getMany,

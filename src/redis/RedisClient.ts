@@ -13,7 +13,7 @@ import type * as Scope from "effect/Scope"
 import type { Cluster, Redis } from "ioredis"
 import { slotOf } from "../policy/keys.js"
 import type { BackendError } from "../port/CacheBackend.js"
-import { fault, type Handle, isForbidden, load, noConnection } from "./driver.js"
+import { fault, type Handle, isForbidden, load } from "./driver.js"
 import { inRealTime, type Link, open } from "./link.js"
 import {
   decode,
@@ -23,7 +23,6 @@ import {
   required,
   requiredOfCluster
 } from "./options.js"
-import { ServerClock } from "./serverClock.js"
 import * as Subscriptions from "./subscriptions.js"
 
 export type { ClusterNodes, RedisClientOptions, Sentinels } from "./options.js"
@@ -174,29 +173,6 @@ export class RedisClient extends Context.Tag("effect-larder/RedisClient")<RedisC
         tolerate
       )
     )
-}
-
-/** One that never connects: what is built on it goes on without, and keeps its single flight. */
-export const disconnected = (address: string): Service => {
-  const link: Link = {
-    sender: () => undefined,
-    nodeOf: () => undefined,
-    nodes: () => [],
-    clockOf: () => new ServerClock(),
-    resample: () => Effect.void,
-    epoch: Effect.fail(fault("clear", noConnection)),
-    turn: Effect.unsafeMakeSemaphore(1),
-    isScriptable: true,
-    firstAttempt: Effect.fail(fault("connect", noConnection))
-  }
-  return {
-    address,
-    limits: defaultLimits,
-    isCluster: false,
-    links: [link],
-    linkOf: () => link,
-    subscriptions: { subscribe: () => Effect.void }
-  }
 }
 
 /** How to open each kind of connection. */

@@ -34,14 +34,12 @@ export type ReplyAs = "text" | "bytes"
 /** What the driver says when its `commandTimeout` has passed. */
 const timedOutText = "Command timed out"
 
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : "unknown")
+/** Without the command that the driver's error hangs on to: its arguments are keys and values. */
+export const messageOf = (error: unknown): string =>
+  error instanceof Error ? error.message.replace(/, with args beginning with:[^]*$/, "") : "unknown"
 
-/**
- * The driver's error, without the command it hangs on to: its arguments are keys
- * and values.
- */
 export const fault = (command: string, error: unknown): BackendError => {
-  const message = messageOf(error).replace(/, with args beginning with:[^]*$/, "")
+  const message = messageOf(error)
   const isReply = error instanceof Error && error.name === "ReplyError"
   const reason = isReply ? "Refused" : message === timedOutText ? "Timeout" : "Unavailable"
   return new BackendError({ backend: "redis", command, reason, cause: new Error(message) })
@@ -60,6 +58,9 @@ export const isNoScript = (error: BackendError): boolean => textOf(error).starts
 /** A stranger's list or hash stands where an entry should. */
 export const isWrongType = (error: BackendError): boolean => textOf(error).startsWith("WRONGTYPE")
 
+/** A cluster's slot has another server by now. */
+export const isMoved = (error: BackendError): boolean => textOf(error).startsWith("MOVED")
+
 /** A command came after its deadline, and did nothing. */
 export const late = (command: string): BackendError =>
   new BackendError({ backend: "redis", command, reason: "Late" })
@@ -71,8 +72,12 @@ export const isScriptingRefused = (error: BackendError): boolean =>
     textOf(error)
   )
 
-export const isForbidden = (error: BackendError): boolean =>
-  /^(NOPERM|NOAUTH|WRONGPASS)|invalid (username|password)/i.test(textOf(error))
+export const isForbidden = (error: BackendError): boolean => isForbiddenText(textOf(error))
+
+export const isForbiddenText = (text: string): boolean =>
+  /^(NOPERM|NOAUTH|WRONGPASS)|invalid (username|password)|(ACL failure in|executing the) script/i.test(
+    text
+  )
 
 export const noConnection = new Error("There is no connection")
 
@@ -158,9 +163,20 @@ export const sendTogether = (
   replyAs: ReplyAs = "text",
   on?: Socket
 ): Effect.Effect<ReadonlyArray<Answer>, BackendError> =>
-  Effect.async((resume) => {
+  Effect.async((resume) => sendingTogether(to, command, calls, replyAs, on)(resume))
+
+/** The same, without an effect around it. */
+export const sendingTogether =
+  (
+    to: Sender | undefined,
+    command: string,
+    calls: ReadonlyArray<Call>,
+    replyAs: ReplyAs = "text",
+    on?: Socket
+  ): Start<ReadonlyArray<Answer>, BackendError> =>
+  (settle) => {
     if (to === undefined || (on !== undefined && socketOf(to) !== on)) {
-      return resume(Effect.fail(fault(command, noConnection)))
+      return settle(Exit.fail(fault(command, noConnection)))
     }
     const endIfSilent = watchSilence(to)
     const sent = calls.map(([name, ...args]) =>
@@ -168,6 +184,6 @@ export const sendTogether = (
     )
     Promise.allSettled(sent).then((answers) => {
       for (const answer of answers) if (!isAnswered(answer)) endIfSilent(answer.reason)
-      resume(Effect.succeed(answers))
+      settle(Exit.succeed(answers))
     })
-  })
+  }

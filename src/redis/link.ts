@@ -2,17 +2,19 @@
  * A connection that counts as ready only when what it is used for is known to
  * work: it stands, and its server's clock has been sampled.
  */
+import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
 import * as Runtime from "effect/Runtime"
 import type * as Scope from "effect/Scope"
 import type { Cluster, Redis } from "ioredis"
 import type { BackendError } from "../port/CacheBackend.js"
 import { slotOf } from "../policy/keys.js"
-import { fault, type Handle, type Sender, send } from "./driver.js"
+import { fault, type Handle, messageOf, noConnection, type Sender, send } from "./driver.js"
 import { ServerClock } from "./serverClock.js"
 
 /** Between two samples of a server's clock: what drifts more than that is broken. */
@@ -40,6 +42,8 @@ export interface Link {
   readonly turn: Effect.Semaphore
   /** Does the server run scripts? Taken as given on each connection, until one is refused. */
   isScriptable: boolean
+  /** Why nothing is sent, as the last attempt to connect said. */
+  readonly trouble: () => string | undefined
   /** Ends when it is ready, or with what its first attempt failed of. */
   readonly firstAttempt: Effect.Effect<void, BackendError>
 }
@@ -82,6 +86,9 @@ const clustered = (cluster: Cluster): Shape => ({
   )
 })
 
+const causeOf = (exit: Exit.Exit<void, BackendError>): unknown =>
+  Exit.isFailure(exit) ? Option.getOrUndefined(Cause.failureOption(exit.cause))?.cause : undefined
+
 /** `id address myself,flags master ping pong epoch state slots…` is the line of who says it. */
 const slotsIn = (view: string): string => {
   const [id = "", ...fields] = /^.* \S*myself\S* .*$/m.exec(view)?.[0].split(" ") ?? []
@@ -102,7 +109,7 @@ export const open = (make: () => Handle): Effect.Effect<Link, never, Scope.Scope
     const main = new ServerClock()
     let isReady = false
     let connection = 0
-    let lastError: unknown = new Error("There is no connection")
+    let lastError: unknown = noConnection
 
     // Entries are dated by one clock, also in a cluster; whether a command came
     // late to a node is decided by that node's own, once it has been asked.
@@ -128,6 +135,7 @@ export const open = (make: () => Handle): Effect.Effect<Link, never, Scope.Scope
         if (mine !== connection) return Effect.void
         Deferred.unsafeDone(first, exit)
         isReady = Exit.isSuccess(exit)
+        if (!isReady) lastError = causeOf(exit) ?? lastError
         return isReady
           ? Effect.void
           : Effect.zipRight(
@@ -160,6 +168,7 @@ export const open = (make: () => Handle): Effect.Effect<Link, never, Scope.Scope
       ),
       turn: Effect.unsafeMakeSemaphore(1),
       isScriptable: true,
+      trouble: () => (isReady ? undefined : messageOf(lastError)),
       firstAttempt: Deferred.await(first)
     }
     handle.on("ready", () => {
@@ -174,8 +183,9 @@ export const open = (make: () => Handle): Effect.Effect<Link, never, Scope.Scope
       isReady = false
       Deferred.unsafeDone(first, Exit.fail(fault("connect", lastError)))
     })
+    // What it was told as an error says more than that the connection is closed.
     handle.connect().catch((error: unknown) => {
-      lastError = error
+      if (lastError === noConnection) lastError = error
     })
     yield* realSleep(sampleEvery).pipe(
       Effect.zipRight(Effect.suspend(() => (isReady ? Effect.ignore(sample) : Effect.void))),

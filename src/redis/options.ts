@@ -2,6 +2,7 @@
 import * as Duration from "effect/Duration"
 import * as Redacted from "effect/Redacted"
 import type { ClusterOptions, NatMap, RedisOptions } from "ioredis"
+import { randomInt } from "node:crypto"
 import type { ConnectionOptions } from "node:tls"
 
 /**
@@ -94,6 +95,12 @@ const wrong = (setting: string, given: string, allowed: string): Error =>
   new Error(`Redis setting ${setting} is ${given}; allowed: ${allowed}`)
 
 /**
+ * When to connect again, in milliseconds: soon, for a circuit that finds no connection stays
+ * open for another term; not all processes at once, for they lost the server together.
+ */
+const again = (times: number): number => randomInt(25, Math.min(times * 50, 500) + 1)
+
+/**
  * What the driver must do for the protocol to hold, whoever made it.
  *
  * It never queues while there is no connection and never sends twice: a command
@@ -111,7 +118,7 @@ export const required = ({ commandTimeout, connectTimeout }: Limits): RedisOptio
   maxRetriesPerRequest: 0,
   lazyConnect: true,
   keyPrefix: "",
-  retryStrategy: (times) => Math.min(times * 50, 2_000),
+  retryStrategy: again,
   // A server that has become a replica: the next connection finds the new master.
   reconnectOnError: (error) => error.message.startsWith("READONLY"),
   // What a user's own client of 6 may say besides, and what it refuses with RESP2.
@@ -129,7 +136,7 @@ export const requiredOfCluster = (limits: Limits, given: RedisOptions): ClusterO
     keyPrefix: "",
     scaleReads: "master",
     slotsRefreshTimeout: limits.connectTimeout,
-    clusterRetryStrategy: (times) => Math.min(times * 50, 2_000),
+    clusterRetryStrategy: again,
     // Each of these would send a command again that may have been executed.
     retryDelayOnFailover: 0,
     retryDelayOnClusterDown: 0
@@ -152,7 +159,8 @@ const addressOf = (setting: string, text: string): Address => {
   const [, bracketed, plain, port] = /^(?:\[(.+)\]|([^:]+)):(\d{1,5})$/.exec(text) ?? []
   const host = bracketed ?? plain
   if (host === undefined || Number(port) > 65_535) {
-    throw wrong(setting, JSON.stringify(text), '"host:port"')
+    // Who gives a URL in its place may have given its password.
+    throw wrong(setting, text.includes("@") ? hidden : JSON.stringify(text), '"host:port"')
   }
   return { host, port: Number(port) }
 }
@@ -185,11 +193,12 @@ const parseUrl = (text: string): RedisOptions => {
   }
 }
 
-/** The text may hold a password, so the error does not show it. */
+const hidden = "not shown here, for it may hold a password"
+
 const wrongUrl = (): Error =>
   wrong(
     "url",
-    "not shown here, for it may hold a password",
+    hidden,
     "redis://user:password@host:port/database, user and password percent-encoded"
   )
 

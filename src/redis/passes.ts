@@ -14,28 +14,36 @@ const pageSize = 1_000
 /** How often a pass begins anew, because servers or keys changed places, before it gives up. */
 const maxPasses = 5
 
-/** The keys that begin with `start`, as sent, page by page; a key may come twice. */
+/**
+ * The keys that begin with `start`, as sent, page by page; a key may come twice.
+ *
+ * @param match a pattern of Redis's, for less than that
+ */
 export const pages = (
   link: Link,
   command: string,
-  start: string
+  start: string,
+  // A byte count is what Redis's `?` and `[…]` go by, so only the escaped start is asked for.
+  match = `${escapeGlob(start)}*`
 ): Stream.Stream<ReadonlyArray<string>, BackendError> =>
   Stream.suspend(() => {
     const servers = link.nodes()
     return servers.length === 0
       ? Stream.fail(fault(command, new Error("There is no connection")))
-      : Stream.flatMap(Stream.fromIterable(servers), (server) => pagesOf(server, command, start))
+      : Stream.flatMap(Stream.fromIterable(servers), (server) =>
+          pagesOf(server, command, start, match)
+        )
   })
 
 const pagesOf = (
   server: Sender,
   command: string,
-  start: string
+  start: string,
+  match: string
 ): Stream.Stream<ReadonlyArray<string>, BackendError> =>
   Stream.paginateChunkEffect("0", (cursor) =>
     Effect.map(
-      // A byte count is what Redis's `?` and `[…]` go by, so only the escaped start is asked for.
-      send(server, command, "SCAN", [cursor, "MATCH", `${escapeGlob(start)}*`, "COUNT", pageSize]),
+      send(server, command, "SCAN", [cursor, "MATCH", match, "COUNT", pageSize]),
       (reply) => {
         const [next, found] = reply as readonly [string, ReadonlyArray<string>]
         const keys = found.filter((key) => key.startsWith(start))
@@ -60,8 +68,28 @@ export const undisturbed = (
     // second time, for it is not carried on while the epoch lasts.
     if (before.isMoving) yield* pass
     if ((yield* link.epoch).name === before.name) return
-    if (passes >= maxPasses) {
-      return yield* fault("clear", new Error("The servers keep changing"))
-    }
+    if (passes >= maxPasses) return yield* fault("clear", keepChanging)
     return yield* undisturbed(link, pass, passes + 1)
   })
+
+const keepChanging = new Error("The servers keep changing")
+
+/** The same of a stream: what it has given, it gives again. */
+export const undisturbedStream = <A>(
+  link: Link,
+  command: string,
+  pass: Stream.Stream<A, BackendError>,
+  passes = 1
+): Stream.Stream<A, BackendError> =>
+  Stream.unwrap(
+    Effect.map(link.epoch, (before) => {
+      const again = Effect.map(link.epoch, ({ name }) => {
+        if (name === before.name) return Stream.empty
+        return passes < maxPasses
+          ? undisturbedStream(link, command, pass, passes + 1)
+          : Stream.fail(fault(command, keepChanging))
+      })
+      const all = before.isMoving ? Stream.concat(pass, pass) : pass
+      return Stream.concat(all, Stream.unwrap(again))
+    })
+  )

@@ -6,6 +6,7 @@
  */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
 import type { Redis } from "ioredis"
 import type { BackendError, Push, Signal } from "../port/CacheBackend.js"
@@ -14,7 +15,7 @@ import { realSleep } from "./link.js"
 import { channelOf, fromWire } from "./wire.js"
 
 const pingEvery = "5 seconds"
-const reconnectAfter = "250 millis"
+const reconnectAfter = Effect.flatMap(Random.nextRange(100, 400), realSleep)
 
 type Handler = (signal: Signal) => void
 
@@ -134,7 +135,7 @@ export const make = (
     const run = (hasJoined: Deferred.Deferred<void, BackendError>): Effect.Effect<never> =>
       listen(hasJoined).pipe(
         Effect.catchAllCause((cause) => Deferred.failCause(hasJoined, cause)),
-        Effect.zipRight(realSleep(reconnectAfter)),
+        Effect.zipRight(reconnectAfter),
         Effect.forever
       )
 

@@ -1,31 +1,12 @@
 /**
  * Keys as they are sent: what stands at `P:k` on the server, and its bookkeeping.
  *
- * A driver sends text as UTF-8, in which a lone surrogate has no form: it would
- * arrive as U+FFFD, and two keys would be one. So it is sent as a noncharacter
- * and four hexadecimal digits, and so is the noncharacter itself. All other keys
- * are sent as they are.
+ * A driver sends text as UTF-8: they are sent in a form that has one.
  */
 import { bookkeepingKey, bookkeepingOwner, userKey, valueKey } from "../policy/keys.js"
+import { fromWellFormed, toWellFormed } from "../policy/wellFormed.js"
 
-const escape = "\u{10FFFF}"
-const unsendable = /\p{Surrogate}|\u{10FFFF}/gu
-const sent = /\u{10FFFF}([0-9a-f]{4})/gu
-
-/** `ffff` is no surrogate, and stands for the noncharacter itself. */
-const codeOf = (it: string): string => (it === escape ? "ffff" : it.charCodeAt(0).toString(16))
-
-export const toWire = (key: string): string =>
-  key.isWellFormed() && !key.includes(escape)
-    ? key
-    : key.replace(unsendable, (it) => escape + codeOf(it))
-
-export const fromWire = (key: string): string =>
-  key.includes(escape)
-    ? key.replace(sent, (_, code: string) =>
-        code === "ffff" ? escape : String.fromCharCode(Number.parseInt(code, 16))
-      )
-    : key
+export { toWellFormed as toWire, fromWellFormed as fromWire }
 
 /** All that belongs to one key, as it is sent. */
 export interface Place {
@@ -39,7 +20,7 @@ const prefixOf = (key: string): string => key.slice(0, key.indexOf(":"))
 
 /** @param key a whole key, `P:k` */
 export const placeOf = (key: string): Place => {
-  const entry = toWire(key)
+  const entry = toWellFormed(key)
   const prefix = prefixOf(entry)
   const own = entry.slice(prefix.length + 1)
   return {
@@ -60,7 +41,7 @@ export interface LockPlace {
 }
 
 export const lockPlaceOf = (prefix: string, name: string): LockPlace => {
-  const own = toWire(name)
+  const own = toWellFormed(name)
   return {
     prefix,
     key: valueKey(prefix, own),
@@ -73,7 +54,7 @@ export const lockPlaceOf = (prefix: string, name: string): LockPlace => {
 /** The whole key that a lease belongs to; undefined for what is no lease of this prefix. */
 export const ownerOfLease = (prefix: string, lease: string): string | undefined => {
   const own = bookkeepingOwner(prefix, "lease", lease)
-  return own === undefined ? undefined : fromWire(`${prefix}:${own}`)
+  return own === undefined ? undefined : fromWellFormed(`${prefix}:${own}`)
 }
 
 /** A key that lives as long as a `set` may take, in the slot of its entry. */

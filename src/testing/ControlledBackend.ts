@@ -135,6 +135,7 @@ export const make = (inner: CacheBackend): Effect.Effect<ControlledBackend> =>
       backend: {
         name: inner.name,
         capabilities: inner.capabilities,
+        status: inner.status,
         groupOf: inner.groupOf,
         serverTime: (monotonic) => inner.serverTime(monotonic),
         keys: (start) => inner.keys(start),

@@ -6,11 +6,13 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import * as Runtime from "effect/Runtime"
 import * as Scope from "effect/Scope"
 import * as TestClock from "effect/TestClock"
 import { BackendError, Cache, MemoryBackend } from "effect-larder"
 import { ControlledBackend } from "effect-larder/testing"
 import { advance, settleDown } from "../protocol/world.js"
+import { yieldingAt } from "../protocol/yieldingAt.js"
 import { counting, tiers, withLog } from "./world.js"
 
 /** A cache, and the way to close it. */
@@ -57,6 +59,15 @@ for (const { layer, name } of tiers) {
       })
     )
 
+    it.effect("a creator that closes its own cache goes on to its end", () =>
+      Effect.gen(function* () {
+        const { close, use } = yield* open(layer())
+        const lookup = use(Cache.getOrCreate("k", Effect.as(close, "made")))
+        const caller = yield* Effect.fork(lookup)
+        expect(yield* outcome(caller)).toEqual(Exit.succeed("made"))
+      })
+    )
+
     it.effect("what runs behind is interrupted", () =>
       Effect.gen(function* () {
         const { close, use } = yield* open(layer())
@@ -87,6 +98,34 @@ for (const { layer, name } of tiers) {
           expect(yield* outcome(yield* Effect.fork(use(lookup)))).toBe("interrupted")
         }
         expect(creator.runs).toBe(0)
+      })
+    )
+
+    // The caller has seen it open │ it closes │ the caller starts a rebuild: nobody would end that.
+    it.effect("who comes while it closes is interrupted, and its creator, wherever it yields", () =>
+      Effect.gen(function* () {
+        const runFork = Runtime.runFork(yield* Effect.runtime<never>())
+        let yields = 0
+        for (let step = 1; step <= 60; step++) {
+          const { close, use } = yield* open(layer())
+          const creators = { begun: 0, ended: 0 }
+          const create = Effect.acquireUseRelease(
+            Effect.sync(() => creators.begun++),
+            () => Effect.never,
+            () => Effect.sync(() => creators.ended++)
+          )
+          const scheduler = yieldingAt(step, () => {
+            yields++
+            runFork(close)
+          })
+          const lookup = use(Cache.getOrCreate("k", create))
+          const caller = yield* Effect.fork(Effect.withScheduler(lookup, scheduler))
+          yield* settleDown
+          yield* close
+          expect(yield* outcome(caller), `yielding at ${step}`).toBe("interrupted")
+          expect(creators.ended, `yielding at ${step}`).toBe(creators.begun)
+        }
+        expect(yields).toBeGreaterThan(20)
       })
     )
 

@@ -8,20 +8,10 @@ import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/TestClock"
-import { Cache, type CacheEvent, MemoryBackend } from "effect-larder"
+import { Cache, MemoryBackend } from "effect-larder"
 import { ControlledBackend } from "effect-larder/testing"
 import { settleDown } from "../protocol/world.js"
-import { crowd, keys, memory, shared, startProcess, tiers } from "./world.js"
-
-/** What a cache reports from here on. */
-const listening = Effect.gen(function* () {
-  const events: Array<CacheEvent> = []
-  yield* Effect.forkScoped(
-    Stream.runForEach(Cache.events, (event) => Effect.sync(() => events.push(event)))
-  )
-  yield* settleDown
-  return events
-})
+import { crowd, keys, listening, memory, shared, startProcess, tiers } from "./world.js"
 
 for (const { layer, name } of tiers) {
   describe(`on ${name}`, () => {
@@ -201,10 +191,10 @@ describe("in front of a shared backend", () => {
       const gate = yield* Deferred.make<void>()
       const heard: Array<string> = []
       yield* Effect.fork(
-        Stream.runForEach(Cache.events, ({ key }) =>
+        Stream.runForEach(Cache.events, (event) =>
           Effect.zipRight(
             Deferred.await(gate),
-            Effect.sync(() => heard.push(key))
+            Effect.sync(() => heard.push("key" in event ? event.key : event._tag))
           )
         ).pipe(cache)
       )

@@ -1,12 +1,14 @@
 /** A creator runs in the surroundings of its first caller, with a scope of its own. */
 import { describe, expect, it } from "@effect/vitest"
 import * as Array from "effect/Array"
+import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Config from "effect/Config"
 import * as ConfigProvider from "effect/ConfigProvider"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as FiberRef from "effect/FiberRef"
 import * as HashMap from "effect/HashMap"
@@ -56,6 +58,28 @@ for (const { layer, name } of tiers) {
           yield* Effect.all([lookup, lookup], { concurrency: 2 })
           expect(log).toEqual(["open", "closed", "told", "told"])
         }).pipe(Effect.provide(layer()))
+      )
+    }
+
+    for (const [how, end, told] of [
+      ["succeeds", Effect.succeed("value"), Cause.die("unclosed")],
+      ["fails", Effect.fail("down"), Cause.sequential(Cause.fail("down"), Cause.die("unclosed"))]
+    ] as ReadonlyArray<[string, Effect.Effect<string, string>, Cause.Cause<string>]>) {
+      it.effect(
+        `callers are told when a creator ${how} whose scope does not close, and nothing is kept`,
+        () =>
+          Effect.gen(function* () {
+            const create = Effect.zipRight(
+              Effect.addFinalizer(() => Effect.die("unclosed")),
+              end
+            )
+            const lookup = Effect.exit(Cache.getOrCreate("k", create))
+            const [one, other] = yield* Effect.all([lookup, lookup], { concurrency: 2 })
+            expect(one).toEqual(Exit.failCause(told))
+            expect(other).toEqual(Exit.failCause(told))
+            expect(yield* Cache.get("k")).toEqual(Option.none())
+            expect(yield* Cache.counters).toMatchObject({ loads: 1, loadFailures: 1 })
+          }).pipe(Effect.provide(layer()))
       )
     }
 

@@ -8,7 +8,14 @@ import * as Logger from "effect/Logger"
 import * as Scheduler from "effect/Scheduler"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { Cache, type CacheBackend, MemoryBackend, MemoryCache } from "effect-larder"
+import {
+  Cache,
+  type CacheBackend,
+  type CacheEvent,
+  MemoryBackend,
+  MemoryCache
+} from "effect-larder"
+import { settleDown } from "../protocol/world.js"
 
 export type Options = NonNullable<Parameters<typeof Cache.fromBackend>[1]>
 
@@ -97,6 +104,16 @@ export const yieldingAnywhere = (seed: number): Scheduler.Scheduler => {
     scheduleTask: (task, priority) => inner.scheduleTask(task, priority)
   }
 }
+
+/** What the cache reports from here on. */
+export const listening = Effect.gen(function* () {
+  const events: Array<CacheEvent> = []
+  yield* Effect.forkScoped(
+    Stream.runForEach(Cache.events, (event) => Effect.sync(() => events.push(event)))
+  )
+  yield* settleDown
+  return events
+})
 
 /** The log lines of an effect, from warnings up. */
 export const withLog = <A, E, R>(

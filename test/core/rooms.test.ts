@@ -67,7 +67,7 @@ describe("the log", () => {
   it.effect("remembers a thousand subjects, and says nothing new beyond", () =>
     Effect.gen(function* () {
       lines.length = 0
-      const log = Log.make("test")
+      const log = Log.make("test", yield* Effect.clock)
       for (let index = 0; index < 1_200; index++) {
         const name = [...String(index)].map((digit) => "abcdefghij"[Number(digit)]).join("")
         yield* log.refused(`${name}:1`, "it is a test")
@@ -79,7 +79,7 @@ describe("the log", () => {
   it.effect("shows no text of an error that is none", () =>
     Effect.gen(function* () {
       lines.length = 0
-      yield* Log.make("test").fault("read", "password=secret")
+      yield* Log.make("test", yield* Effect.clock).fault("read", "password=secret")
       expect(String(lines[0])).toContain("unknown error")
       expect(String(lines[0])).not.toContain("secret")
     }).pipe(Effect.provide(captured))

@@ -9,6 +9,8 @@ import { compile, complaintsAbout } from "./compile.js"
 const entries = {
   "effect-larder": "src/index.ts",
   "effect-larder/redis": "src/redis.ts",
+  "effect-larder/sql": "src/sql.ts",
+  "effect-larder/sqlite": "src/sqlite.ts",
   "effect-larder/testing": "src/testing.ts"
 }
 

@@ -22,10 +22,18 @@ const textsOf = (node: ts.Expression | undefined): ReadonlyArray<string> => {
     const rest = node.templateSpans.map(({ literal }) => `…${literal.text}`)
     return [(node.head.text + rest.join("")).replace(/…+/g, "…")]
   }
+  if (ts.isArrayLiteralExpression(node)) return node.elements.flatMap(textsOf)
   if (ts.isBinaryExpression(node) && node.operatorToken.kind === ts.SyntaxKind.PlusToken) {
-    return [(textsOf(node.left)[0] ?? "…") + (textsOf(node.right)[0] ?? "…")]
+    return partsOf(node.left).flatMap((left) =>
+      partsOf(node.right).map((right) => (left + right).replace(/…+/g, "…"))
+    )
   }
   return []
+}
+
+const partsOf = (node: ts.Expression): ReadonlyArray<string> => {
+  const texts = textsOf(node)
+  return texts.length === 0 ? ["…"] : texts
 }
 
 const constants = (source: ts.SourceFile): ReadonlyMap<string, ts.Expression> =>
@@ -51,13 +59,24 @@ const sayings: Readonly<Record<string, number>> = {
   refuse: 0,
   // What a setting may be, in code and in the environment.
   wrong: 2,
-  read: 2
+  wrongness: 2,
+  read: 2,
+  "ConfigError.InvalidData": 1,
+  // Of storages: a detail, or why something cannot be read.
+  invalid: 1,
+  missing: 0,
+  notOurs: 2,
+  undecodable: 2
 }
 
-/** What such a function returns is said: of an error, and of what cannot be stored. */
+/** Properties and constants that hold what is said. */
+const saidNames = /^(what|detail|advice|why|named|answers|denied|isNoText)$/
+
+/** What such a function returns is said: of an error, and of what cannot be stored or read. */
 const isSaying = (node: ts.Node): boolean =>
   (ts.isGetAccessorDeclaration(node) && node.name.getText() === "message") ||
-  (ts.isVariableDeclaration(node) && /^what(Of|Is)[A-Z]?/.test(node.name.getText()))
+  (ts.isVariableDeclaration(node) &&
+    /^(what(Of|Is|Else)|(wrongIn|decodeStored|explain)$)/.test(node.name.getText()))
 
 const textsIn = (source: ts.SourceFile): ReadonlyArray<string> => {
   const texts: Array<string> = []
@@ -66,7 +85,10 @@ const textsIn = (source: ts.SourceFile): ReadonlyArray<string> => {
       const argument = sayings[node.expression.getText(source)]
       if (argument !== undefined) texts.push(...textsOf(node.arguments?.[argument]))
     }
-    if (ts.isPropertyAssignment(node) && node.name.getText(source) === "what") {
+    if (
+      (ts.isPropertyAssignment(node) || ts.isVariableDeclaration(node)) &&
+      saidNames.test(node.name.getText(source))
+    ) {
       texts.push(...textsOf(node.initializer))
     }
     if (isSaid && ts.isReturnStatement(node)) texts.push(...textsOf(node.expression))
@@ -93,5 +115,12 @@ describe("the page of errors and log lines", () => {
     const source = parse("new.ts", 'Effect.logWarning(`the ${what} is ` + "gone")')
     expect(textsIn(source)).toEqual(["the … is gone"])
     expect(page).not.toContain("the … is gone")
+  })
+
+  it("would notice each of the details that one error may have", () => {
+    const source = parse("new.ts", 'const it = { detail: `${a} is ` + (b ? "lost" : "late") }')
+    expect(textsIn(source)).toEqual(["… is lost", "… is late"])
+    const why = parse("new.ts", "undecodable(backend, key, `it is of ${kind}`)")
+    expect(textsIn(why)).toEqual(["it is of …"])
   })
 })

@@ -8,6 +8,7 @@ import { promisify } from "node:util"
 import { afterAll, beforeAll } from "vitest"
 import { read, root } from "../../scripts/docs/pages.js"
 import { started } from "../redis/backends.js"
+import { withoutLog } from "./withoutLog.js"
 import { describeWithServer } from "../servers/describeWithServer.js"
 import { startRedis } from "../servers/redis.js"
 
@@ -84,7 +85,7 @@ describeWithServer("the quickstart", ["redis-server"], () => {
     const shop = Path.join(folder, "shop")
     Fs.writeFileSync(Path.join(shop, "program.ts"), program!.text)
 
-    expect(await run(shop, first!.text, env)).toBe(firstOutput!.text)
-    expect(await run(shop, second!.text, env)).toBe(secondOutput!.text)
+    expect(withoutLog(await run(shop, first!.text, env))).toBe(firstOutput!.text)
+    expect(withoutLog(await run(shop, second!.text, env))).toBe(secondOutput!.text)
   }, 240_000)
 })

@@ -6,10 +6,10 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as FiberRef from "effect/FiberRef"
 import * as Option from "effect/Option"
-import * as Scheduler from "effect/Scheduler"
 import * as TestClock from "effect/TestClock"
 import { LockLost } from "effect-larder"
 import { Loss } from "../../src/core/loss.js"
+import { yieldingAt } from "../protocol/yieldingAt.js"
 import { broken, settleDown, startWith } from "./world.js"
 
 /** How it was lost, if it has been. */
@@ -334,19 +334,6 @@ it.effect("a loss that comes when the body has ended takes nothing from what it 
     expect(yield* Effect.flip(guard(late))).toBe(error)
   })
 )
-
-/** Yields once, at that step, and does something meanwhile. */
-const yieldingAt = (step: number, meanwhile: () => void): Scheduler.Scheduler => {
-  let steps = 0
-  return {
-    shouldYield: () => {
-      if (++steps !== step) return false
-      meanwhile()
-      return 0
-    },
-    scheduleTask: (task, priority) => Scheduler.defaultScheduler.scheduleTask(task, priority)
-  }
-}
 
 // Not lost yet, says the look │ lost │ the body is forked: nobody would end it
 it.effect("a loss at any step of the one who is granted the lock ends its body", () =>

@@ -22,19 +22,37 @@ export interface Installer {
   /** The versions of others that the package is tried with. */
   readonly effect: string
   readonly ioredis: string
+  /** `@effect/sql`, its driver for SQLite, and what these want beside them. */
+  readonly sql: Readonly<Record<string, string>>
 }
 
-const { effect, ioredis, ioredis6 } = manifest.devDependencies
+const { effect, ioredis, ioredis6, ...others } = manifest.devDependencies
 
-const newest = { effect, ioredis }
-const newest6 = { effect, ioredis: ioredis6.replace("npm:ioredis@", "") }
+const newest = {
+  effect,
+  ioredis,
+  sql: {
+    "@effect/sql": others["@effect/sql"],
+    "@effect/sql-sqlite-node": others["@effect/sql-sqlite-node"],
+    "@effect/experimental": others["@effect/experimental"],
+    "@effect/platform": others["@effect/platform"]
+  }
+}
+const newest6 = { ...newest, ioredis: ioredis6.replace("npm:ioredis@", "") }
 
 /** `^3.22.0`, or `^5.2.5 || ^6`: what it begins with. */
 const lowestOf = (range: string): string => /\d+\.\d+\.\d+/.exec(range)?.[0] ?? range
 
 const lowest = {
   effect: lowestOf(manifest.peerDependencies.effect),
-  ioredis: lowestOf(manifest.peerDependencies.ioredis)
+  ioredis: lowestOf(manifest.peerDependencies.ioredis),
+  sql: {
+    "@effect/sql": lowestOf(manifest.peerDependencies["@effect/sql"]),
+    "@effect/sql-sqlite-node": lowestOf(manifest.peerDependencies["@effect/sql-sqlite-node"]),
+    // The last that go with the lowest effect: what npm would choose goes with a later one alone.
+    "@effect/experimental": "0.61.0",
+    "@effect/platform": "0.97.0"
+  }
 }
 
 const byNode = {
@@ -43,19 +61,28 @@ const byNode = {
   dependencyOn: async (tarball: string) => `file:${tarball}`
 }
 
+/** Without it better-sqlite3 might be compiled, of which nothing here is run. */
+const noScripts = "--ignore-scripts"
+
 export const installers: ReadonlyArray<Installer> = [
-  { name: "npm", program: "npm", install: ["install", "--no-audit"], ...byNode, ...lowest },
+  {
+    name: "npm",
+    program: "npm",
+    install: ["install", "--no-audit", noScripts],
+    ...byNode,
+    ...lowest
+  },
   {
     name: "pnpm",
     program: programOf("pnpm"),
-    install: ["install", "--no-frozen-lockfile"],
+    install: ["install", "--no-frozen-lockfile", noScripts],
     ...byNode,
     ...newest6
   },
   {
     name: "bun",
     program: programOf("bun"),
-    install: ["install", "--no-save"],
+    install: ["install", "--no-save", noScripts],
     runtime: (program) => [program],
     runsTypeScript: true,
     dependencyOn: byNode.dependencyOn,

@@ -56,20 +56,30 @@ const bundle = async (code: string): Promise<Bundle> => {
 const kB = (bytes: number): string => `${(bytes / 1_000).toFixed(1)} kB`
 
 interface Budget {
-  /** Bytes, minified and gzipped: what it was when this was written, and 30 % more. */
+  /** Bytes, minified and gzipped: what it was when this was written, and 10 % more. */
   readonly gzipped: number
   readonly loads: ReadonlyArray<string>
   readonly loadsLater?: ReadonlyArray<string>
 }
 
 const budgets: Readonly<Record<string, Budget>> = {
-  "effect-larder": { gzipped: 28_300, loads: ["effect"] },
+  "effect-larder": { gzipped: 37_400, loads: ["effect"] },
   "effect-larder/redis": {
-    gzipped: 39_200,
+    gzipped: 52_400,
     loads: ["effect", "node:crypto"],
     loadsLater: ["ioredis"]
   },
-  "effect-larder/testing": { gzipped: 52_500, loads: ["effect"] }
+  "effect-larder/sql": { gzipped: 12_200, loads: ["@effect/sql", "effect", "node:crypto"] },
+  "effect-larder/sqlite": {
+    gzipped: 14_100,
+    // Bundled into one file it loads at once what is otherwise loaded when a layer is built.
+    loads: ["@effect/sql", "effect", "node:crypto"],
+    loadsLater: ["@effect/sql-sqlite-node"]
+  },
+  "effect-larder/testing": {
+    gzipped: 78_800,
+    loads: ["effect", "node:child_process", "node:fs", "node:net"]
+  }
 }
 
 describe("each entry", () => {

@@ -75,7 +75,8 @@ const programs = {
   "everyEntry.ts": entries.map((entry, n) => `export * as entry${n} from "${entry}"\n`).join(""),
   "first.ts": first,
   "overRedis.ts": programOf("overRedis"),
-  "withoutDriver.ts": programOf("withoutDriver")
+  "withoutDriver.ts": programOf("withoutDriver"),
+  "withoutSqlite.ts": programOf("withoutSqlite")
 }
 
 /** The registry has all of them for Linux on x64: that one is missing there is a fault in CI. */
@@ -116,6 +117,20 @@ for (const installer of available) {
       expect(output).toContain(`\nError: ${advice}\n`)
       expect(output).toMatch(/^42$/m)
     })
+
+    it("says what to install for a file of SQLite", async () => {
+      const advice = "npm install @effect/sql@0.52 @effect/sql-sqlite-node@0.53"
+      const output = await runIn(installer, programOf("withoutSqlite"))
+      expect(output).toMatch(/^MissingDriver: effect-larder\/sqlite needs the package @effect\/sql/)
+      expect(output).toContain(`: ${advice}\n`)
+    })
+
+    it("cannot import effect-larder/sql, for want of a package that is named", async () => {
+      const entry = `import("effect-larder/sql").then(() => "found", (fault) => fault.message)`
+      expect(await runIn(installer, `console.log(await ${entry})`)).toMatch(
+        /(find|resolve).*@effect\/sql/
+      )
+    })
   })
 }
 
@@ -129,11 +144,12 @@ describe.concurrent("for TypeScript, without ioredis", () => {
     expect(await complaintsAbout(projectOf(npm), programs, options)).toEqual([])
   })
 
-  it("all that is missing when they are is for who imports effect-larder/redis", async () => {
+  it("all that is missing when they are is for who imports Redis, SQL, or injects faults", async () => {
     const options = { ...nodenext, lib }
     const complaints = await complaintsAbout(projectOf(npm), programs, options)
-    const ofRedis = /^node_modules\/effect-larder\/dist\/redis.*('ioredis'|'node:\w+'|'Buffer')/
-    expect(complaints.filter((line) => !ofRedis.test(line))).toEqual([])
+    const ofNode =
+      /\/dist\/(redis|sql|testing\/faults).*('ioredis'|'@effect\/sql[^']*'|'node:\w+'|'Buffer')/
+    expect(complaints.filter((line) => !ofNode.test(line))).toEqual([])
     expect(complaints).toContainEqual(expect.stringContaining("Cannot find module 'ioredis'"))
   })
 })
@@ -142,11 +158,13 @@ describeWithServer("with a driver", ["redis-server"], () => {
   const server = started(startRedis({ own: true }))
 
   for (const installer of available) {
-    const { effect, ioredis, name } = installer
+    const { effect, ioredis, name, runsTypeScript, sql } = installer
 
     describe(`installed by ${name}, with ioredis ${ioredis}`, () => {
       const forNode = { "@types/node": manifest.devDependencies["@types/node"] }
-      const others = { effect, ioredis, ...forNode }
+      // For their types, which are checked below for those that run none.
+      const ofSql = runsTypeScript ? {} : sql
+      const others = { effect, ioredis, ...ofSql, ...forNode }
       beforeAll(() => install(installer, projectOf(installer), tarball, others))
 
       it("shares a cache over Redis", async () => {

@@ -1,47 +1,7 @@
 import * as FastCheck from "effect/FastCheck"
 import { describe, expect, it } from "vitest"
-import { escapeGlob, globMatcher } from "../../src/policy/glob.js"
-
-/** Tries everything a star could be, one code point of pattern at a time. */
-const naive = (pattern: string, text: string): boolean => {
-  const points = Array.from(pattern)
-  const within = (one: string, low: string, high: string): boolean => {
-    const [x, a, b] = [one, low, high].map((it) => it.codePointAt(0)!) as [number, number, number]
-    return (a <= x && x <= b) || (b <= x && x <= a)
-  }
-  const from = (at: number, rest: ReadonlyArray<string>): boolean => {
-    if (at === points.length) return rest.length === 0
-    if (points[at] === "*") {
-      return rest.some((_, cut) => from(at + 1, rest.slice(cut))) || from(at + 1, [])
-    }
-    const [one, ...others] = rest
-    if (one === undefined) return false
-    if (points[at] === "?") return from(at + 1, others)
-    if (points[at] === "\\" && at + 1 < points.length) {
-      return points[at + 1] === one && from(at + 2, others)
-    }
-    if (points[at] !== "[") return points[at] === one && from(at + 1, others)
-    let inside = at + 1
-    const isNegated = points[inside] === "^"
-    if (isNegated) inside++
-    let isIn = false
-    while (inside < points.length && points[inside] !== "]") {
-      const left = points.length - inside
-      if (points[inside] === "\\" && left >= 2) {
-        isIn ||= points[inside + 1] === one
-        inside += 2
-      } else if (left >= 3 && points[inside + 1] === "-") {
-        isIn ||= within(one, points[inside]!, points[inside + 2]!)
-        inside += 3
-      } else {
-        isIn ||= points[inside] === one
-        inside += 1
-      }
-    }
-    return isIn !== isNegated && from(Math.min(inside + 1, points.length), others)
-  }
-  return from(0, Array.from(text))
-}
+import { escapeGlob, globMatcher, globStart, widenedGlob } from "../../src/policy/glob.js"
+import { naive } from "./naiveGlob.js"
 
 const from = (letters: ReadonlyArray<string>, maxLength: number) =>
   FastCheck.array(FastCheck.constantFrom(...letters), { maxLength }).map((it) => it.join(""))
@@ -115,6 +75,84 @@ describe("a glob pattern", () => {
         expect(matches(other)).toBe(one === other)
         expect(globMatcher(`${escapeGlob(one)}*`)(one + other)).toBe(true)
       })
+    )
+  })
+
+  it("says what all that it matches begins with", () => {
+    let long = 0
+    const letters = ["a", "b", "]", "-", "\\", "^", "😀", "\ud83d", "\ude00"]
+    FastCheck.assert(
+      FastCheck.property(
+        from([...special, ...letters], 7),
+        from(letters, 5),
+        from(letters, 4),
+        (pattern, text, escaped) => {
+          // Half a pair in the pattern may be joined by what follows it, in the text as well.
+          for (const one of [pattern, escapeGlob(escaped) + pattern]) {
+            const start = globStart(one)
+            for (const other of [text, escaped + text, start + text, start]) {
+              if (!globMatcher(one)(other)) continue
+              if (start.length > 1) long++
+              expect(other.startsWith(start), JSON.stringify([one, other, start])).toBe(true)
+            }
+          }
+        }
+      ),
+      { numRuns: 20_000 }
+    )
+    expect(long).toBeGreaterThan(1_000)
+  })
+
+  it.each([
+    ["", ""],
+    ["*", ""],
+    ["?a", ""],
+    ["[a]b", ""],
+    ["user:*", "user:"],
+    ["user:42", "user:42"],
+    ["a\\*b*c", "a*b"],
+    ["a\\", "a\\"],
+    ["a]b?", "a]b"],
+    ["\\😀*", "😀"]
+  ])("%s begins where it can", (pattern, start) => {
+    expect(globStart(pattern)).toBe(start)
+  })
+})
+
+describe("a pattern for a server to look by", () => {
+  const asItIs = (text: string) => text
+
+  it("has literals, and at most three single stars", () => {
+    const wide = (pattern: string) => widenedGlob(pattern, asItIs)
+    expect(wide("user:42")).toBe("user:42")
+    expect(wide("user:*")).toBe("user:*")
+    expect(wide("a?c[d-f]g")).toBe("a*c*g")
+    expect(wide("**")).toBe("*")
+    expect(wide("a*?[x]**b")).toBe("a*b")
+    expect(wide("a*b*c*d*e")).toBe("a*b*c*")
+    expect(wide("\\*a\\?*\\[")).toBe("\\*a\\?*\\[")
+    expect(wide("[")).toBe("*")
+    expect(wide("a\\")).toBe("a\\\\")
+  })
+
+  it("leaves out half of a character, the other half of which may follow", () => {
+    expect(widenedGlob("a\ud83d*b", asItIs)).toBe("a*b")
+    expect(widenedGlob("a\ud83d", asItIs)).toBe("a\ud83d")
+    expect(widenedGlob("a\u{1f600}*", asItIs)).toBe("a\u{1f600}*")
+  })
+
+  it("matches whatever the pattern matches", () => {
+    const piece = FastCheck.constantFrom("a", "b", "*", "?", "[ab]", "[^a]", "\\*", "é", "[", "\\")
+    const pattern = FastCheck.array(piece, { maxLength: 8 }).map((all) => all.join(""))
+    const text = FastCheck.array(FastCheck.constantFrom("a", "b", "*", "é", "\\", "["), {
+      maxLength: 8
+    }).map((all) => all.join(""))
+    FastCheck.assert(
+      FastCheck.property(pattern, text, (pattern, text) => {
+        if (!globMatcher(pattern)(text)) return
+        expect(globMatcher(widenedGlob(pattern, asItIs))(text)).toBe(true)
+      }),
+      { numRuns: 5_000 }
     )
   })
 })

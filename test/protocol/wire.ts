@@ -19,13 +19,11 @@ import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import type { BackendError, CacheBackend, Signal } from "effect-larder"
 import type { RedisClientOptions } from "effect-larder/redis"
-import { ControlledBackend } from "effect-larder/testing"
+import { ControlledBackend, FaultProxy } from "effect-larder/testing"
 import * as Scripts from "../../src/redis/scripts.js"
 import { pushText } from "../../src/redis/subscriptions.js"
 import { channelOf } from "../../src/redis/wire.js"
 import { backendAt } from "../redis/backends.js"
-import { type HeldCommand, startProxy } from "../servers/proxy.js"
-import type { Words } from "../servers/resp.js"
 import { until } from "./turns.js"
 
 type CommandName = ControlledBackend.CommandName
@@ -68,7 +66,7 @@ interface Errand {
   isHeld: boolean
   hasArrived: boolean
   /** Its steps that wait for the test: the first, and the last if that is another. */
-  readonly held: Array<HeldCommand>
+  readonly held: Array<FaultProxy.HeldCommand>
   isMoving: boolean
   hasExecuted: boolean
   hasSettled: boolean
@@ -79,7 +77,7 @@ const nameOfScript = new Map(
 )
 
 /** What this step is the first of; undefined: of nothing that is ever held. */
-const beginningOf = ([name, first = "", , pattern = ""]: Words):
+const beginningOf = ([name, first = "", , pattern = ""]: FaultProxy.Words):
   CommandName | "transaction" | undefined => {
   switch (name) {
     case "mget":
@@ -104,7 +102,7 @@ const lastStepOf = (name: CommandName, scripting: boolean): string | undefined =
 }
 
 /** Must this step wait for the test? */
-const isToWait = (errand: Errand, words: Words): boolean => {
+const isToWait = (errand: Errand, words: FaultProxy.Words): boolean => {
   if (!errand.isHeld) return false
   if (errand.hasArrived) return words[0] === errand.lastStep
   const beginning = beginningOf(words)
@@ -160,7 +158,7 @@ const commandOf = (errand: Errand): ControlledBackend.Command => {
       // What may come late is the whole of a transaction, which its last step executes.
       const ready = errand.lastStep === "exec" && !errand.hasExecuted ? proceed : Effect.void
       return ready.pipe(
-        Effect.zipRight(Effect.suspend(() => last().cut)),
+        Effect.zipRight(Effect.suspend(() => last().reset)),
         Effect.zipRight(until(() => errand.hasSettled))
       )
     }),
@@ -179,7 +177,7 @@ const openConnection = (
   commandTimeout: RedisClientOptions["commandTimeout"]
 ) =>
   Effect.gen(function* () {
-    const proxy = yield* startProxy({ host, port })
+    const proxy = yield* FaultProxy.make({ host, port })
     const backend = yield* backendAt({ url: proxy.url, commandTimeout })
     return { proxy, backend }
   })
@@ -342,7 +340,7 @@ const listen = (target: Target, onHappen: () => void) =>
           ? proxy.deliverPushes
           : next === "hold"
             ? proxy.holdPushes
-            : proxy.dropPushes
+            : proxy.losePushes
       })
     if (!target.pushes) yield* setPushes("lose")
     yield* Effect.orDie(
@@ -366,7 +364,7 @@ const listen = (target: Target, onHappen: () => void) =>
     const deliver = Effect.gen(function* () {
       const mark = yield* target.publishMark
       const held = yield* proxy.nextPush((words) => words.at(-1) === markText(mark))
-      yield* held.drop
+      yield* held.lose
       yield* setPushes("deliver")
       yield* catchUp
       yield* setPushes("hold")
@@ -381,12 +379,12 @@ const listen = (target: Target, onHappen: () => void) =>
         }
         case "Lost":
           return proxy.refuse.pipe(
-            Effect.zipRight(proxy.cut),
+            Effect.zipRight(proxy.reset),
             Effect.zipRight(until(() => lastSignal === "Lost"))
           )
         case "Subscribed":
           return Effect.zipRight(
-            proxy.heal,
+            proxy.accept,
             until(() => lastSignal === "Subscribed")
           )
       }

@@ -2,8 +2,8 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
-import { RedisCache, RedisClient, type RedisClientOptions } from "effect-larder/redis"
-import { cacheConformance } from "effect-larder/testing"
+import { RedisCache, RedisClient, type RedisClientOptions, RedisStorage } from "effect-larder/redis"
+import { cacheConformance, storageConformance } from "effect-larder/testing"
 import * as Fs from "node:fs"
 import { describe, expect, it } from "vitest"
 import { describeWithServer } from "../servers/describeWithServer.js"
@@ -22,6 +22,8 @@ const rulesIn = (pattern: RegExp): ReadonlyArray<string> => {
 const least = rulesIn(/^ACL SETUSER larder ([^]*?)^```$/m)
 const withoutScripts = rulesIn(/^- Without scripts, `(.*?)` in the place of `\+eval \+evalsha`\.$/m)
 const onCluster = rulesIn(/^- On a Cluster, on each of its nodes, `(.*?)` besides\.$/m)
+const ofStorage = rulesIn(/^ACL SETUSER larder-store ([^]*?)^```$/m)
+const storageWithoutScripts = rulesIn(/^- Where scripts are refused, `(.*?)` in their place\.$/m)
 const elsewhere = rulesIn(/^- With another database than 0, `(.*?)` besides\.$/m)
 
 const scripts = ["+eval", "+evalsha"]
@@ -31,22 +33,49 @@ const nameOf = (prefix: string) => `user-of-${prefix}`
 
 let last = 0
 /** A user for each test, with a prefix of its own: one sees no other's entries. */
-const cacheOfUser = (
+const clientOfUser = (
   servers: ReadonlyArray<RedisServer>,
   rules: ReadonlyArray<string>,
   where: RedisClientOptions
 ) =>
   Effect.gen(function* () {
     const prefix = `acl-${++last}`
-    const own = rules.map((rule) => rule.replace(/^([~&])larder/, `$1${prefix}`))
+    const own = rules.map((rule) => rule.replace(/^([~&])larder(-store)?/, `$1${prefix}`))
     yield* Effect.forEach(servers, (server) =>
       Effect.orDie(command(server, "ACL", "SETUSER", nameOf(prefix), ...own))
     )
     const user = { username: nameOf(prefix), password: Redacted.make(password) }
-    return RedisCache.layer({ prefix }).pipe(
-      Layer.provide(RedisClient.layer({ ...where, ...user }))
-    )
+    return { prefix, client: RedisClient.layer({ ...where, ...user }) }
   })
+
+type Start = Effect.Effect<{
+  readonly servers: ReadonlyArray<RedisServer>
+  readonly where: RedisClientOptions
+}>
+
+/** Registers the tests of what such a user makes use of. */
+type Register = (rules: ReadonlyArray<string>, start: Start) => void
+
+const theCache: Register = (rules, start) => {
+  const cache = Effect.gen(function* () {
+    const { servers, where } = yield* start
+    const { client, prefix } = yield* clientOfUser(servers, rules, where)
+    return RedisCache.layer({ prefix }).pipe(Layer.provide(client))
+  })
+  cacheConformance("the cache", Layer.unwrapEffect(cache), { describe, it }, { shortestTtl: 1 })
+}
+
+/** The builds of one test are two processes: they have their prefix in common. */
+const theStorage: Register = (rules, start) => {
+  const user = started(
+    Effect.flatMap(start, ({ servers, where }) => clientOfUser(servers, rules, where))
+  )
+  const storage = Effect.map(user, ({ client, prefix }) =>
+    RedisStorage.layer({ prefix, ttl: Infinity }).pipe(Layer.provide(client))
+  )
+  const layer = Layer.unwrapEffect(storage)
+  storageConformance("the storage", layer, { describe, it }, { expiry: "native" })
+}
 
 /** What users were refused, each command once. */
 const refused = (server: RedisServer) =>
@@ -67,16 +96,11 @@ const suite = (
   title: string,
   rules: ReadonlyArray<string>,
   refusedBesides: ReadonlyArray<string>,
-  start: Effect.Effect<{
-    readonly servers: ReadonlyArray<RedisServer>
-    readonly where: RedisClientOptions
-  }>
+  start: Start,
+  register: Register = theCache
 ) => {
   describe(title, () => {
-    const cache = Layer.unwrapEffect(
-      Effect.flatMap(start, ({ servers, where }) => cacheOfUser(servers, rules, where))
-    )
-    cacheConformance("the cache", cache, { describe, it }, { shortestTtl: 1 })
+    register(rules, start)
 
     it("is refused nothing else, and needs it all", () =>
       Effect.gen(function* () {
@@ -95,21 +119,26 @@ const suite = (
 }
 
 describeWithServer("a user who may do the least", ["redis-server"], () => {
-  const one = Effect.map(started(startRedis({ own: true })), (server) => ({
-    servers: [server],
-    where: { url: server.url }
-  }))
-  const other = Effect.map(started(startRedis({ own: true })), (server) => ({
-    servers: [server],
-    where: { url: server.url, database: 1 }
-  }))
-  const cluster = Effect.map(started(startCluster()), ({ nodes }) => ({
-    servers: nodes,
-    where: { cluster: { nodes: nodes.map(({ host, port }) => `${host}:${port}`) } }
-  }))
-  const transactions = [...least.filter((rule) => !scripts.includes(rule)), ...withoutScripts]
+  const serverWith = (where: RedisClientOptions): Start =>
+    Effect.map(started(startRedis({ own: true })), (server) => ({
+      servers: [server],
+      where: { url: server.url, ...where }
+    }))
+  const clusterOfThree = (): Start =>
+    Effect.map(started(startCluster()), ({ nodes }) => ({
+      servers: nodes,
+      where: { cluster: { nodes: nodes.map(({ host, port }) => `${host}:${port}`) } }
+    }))
+  const unscripted = (rules: ReadonlyArray<string>) =>
+    rules.filter((rule) => !scripts.includes(rule))
 
-  suite("with scripts", least, [], one)
-  suite("without, elsewhere", [...transactions, ...elsewhere], ["evalsha"], other)
-  suite("on a Cluster", [...least, ...onCluster], [], cluster)
+  const transactions = [...unscripted(least), ...withoutScripts, ...elsewhere]
+  suite("with scripts", least, [], serverWith({}))
+  suite("without, elsewhere", transactions, ["evalsha"], serverWith({ database: 1 }))
+  suite("on a Cluster", [...least, ...onCluster], [], clusterOfThree())
+
+  const storing = [...unscripted(ofStorage), ...storageWithoutScripts, ...elsewhere]
+  suite("of a storage", ofStorage, [], serverWith({}), theStorage)
+  suite("of one without scripts", storing, ["evalsha"], serverWith({ database: 1 }), theStorage)
+  suite("of one on a Cluster", [...ofStorage, ...onCluster], [], clusterOfThree(), theStorage)
 })

@@ -50,7 +50,11 @@ describeWithServer("a cluster that changes", ["redis-server"], () => {
 
   const startProcess = (prefix: string) =>
     Effect.flatMap(settings, (it) =>
-      startCache(RedisCache.layer({ prefix, beta: 0 }).pipe(Layer.provide(RedisClient.layer(it))))
+      startCache(
+        RedisCache.layer({ prefix, beta: 0, breaker: { openFor: "1 second" } }).pipe(
+          Layer.provide(RedisClient.layer(it))
+        )
+      )
     )
 
   /** Which server has the slot of this key, to begin with. */

@@ -2,6 +2,7 @@
 import { expect, it } from "@effect/vitest"
 import { Cache, CacheRegion } from "effect-larder"
 import { RedisCache, RedisClient, type RedisClientOptions } from "effect-larder/redis"
+import { FaultProxy } from "effect-larder/testing"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -12,7 +13,6 @@ import { slotOf } from "../../src/policy/keys.js"
 import * as Scripts from "../../src/redis/scripts.js"
 import { startCache } from "../cache/world.js"
 import { describeWithServer } from "../servers/describeWithServer.js"
-import { startProxy } from "../servers/proxy.js"
 import { command, type Monitor, monitor, startCluster, startRedis } from "../servers/redis.js"
 import { started } from "./backends.js"
 
@@ -231,7 +231,7 @@ describeWithServer("what is sent", ["redis-server"], () => {
   it.scopedLive("who has left asks no more when the server does not know the script", () =>
     Effect.gen(function* () {
       const here = yield* server
-      const proxy = yield* startProxy(here)
+      const proxy = yield* FaultProxy.make(here)
       const run = yield* startProcess({ url: proxy.url })
       yield* run(everyStep)
       yield* command(here, "SCRIPT", "FLUSH")

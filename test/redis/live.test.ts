@@ -46,7 +46,19 @@ describeWithServer("the live cache", ["redis"], () => {
         expect(yield* two.ask("ask", { key: "shared", callers: 10 })).toEqual([value])
         expect(yield* two.ask("loads")).toBe(0)
         expect(yield* two.ask("sockets")).toBeGreaterThan(0)
-        expect(yield* loudest(two)).toEqual([])
+        expect(yield* two.ask("logged")).toEqual([
+          {
+            level: "INFO",
+            text: "Distributed cache provider initialized successfully",
+            annotations: { backend: "redis" }
+          }
+        ])
+        expect(yield* two.ask("health")).toMatchObject({
+          backend: "redis",
+          circuit: "closed",
+          healthy: true,
+          reachable: true
+        })
       })
     )
 
@@ -71,9 +83,23 @@ describeWithServer("the live cache", ["redis"], () => {
             Effect.gen(function* () {
               const worker = yield* start({ REDIS_URL: url, LARDER_CACHE_REDIS_URL: address })
               yield* expectDegraded(worker, `alone-${index}`)
-              const [error] = yield* loudest(worker)
+              const [error, ...others] = yield* loudest(worker)
               expect(error?.text).toContain("goes on without Redis")
               expect(error?.text).not.toContain("s3cret")
+              expect(others).toEqual([])
+              const { reason, ...health } = yield* worker.ask("health")
+              expect(health).toEqual({
+                backend: "redis",
+                circuit: "closed",
+                healthy: false,
+                reachable: false,
+                address: "no address"
+              })
+              expect(reason).toMatch(
+                /^There is no connection to redis at no address \(.*url.*\)\. /
+              )
+              expect(reason).toContain("So nothing is read from it or stored there")
+              expect(reason).not.toContain("s3cret")
               expect(yield* worker.ask("sockets")).toBe(0)
             }),
           { concurrency: "unbounded" }
@@ -89,6 +115,11 @@ describeWithServer("the live cache", ["redis"], () => {
         const [error] = yield* loudest(worker)
         expect(error?.text).toContain("refuses us")
         expect(error?.text).not.toContain("s3cret")
+        const { reason, ...health } = yield* worker.ask("health")
+        expect(health).toMatchObject({ circuit: "open", healthy: false, reachable: false })
+        expect(health.address).toBe(`redis://${host}:${port}/0`)
+        expect(reason).toMatch(/WRONGPASS|NOAUTH/)
+        expect(reason).not.toContain("s3cret")
       })
     )
 
@@ -99,7 +130,13 @@ describeWithServer("the live cache", ["redis"], () => {
         expect(yield* worker.ask("ask", { key: "disabled", callers: 10 })).toHaveLength(10)
         expect(yield* worker.ask("loads")).toBe(10)
         expect(yield* worker.ask("sockets")).toBe(0)
-        expect(yield* worker.ask("logged")).toEqual([])
+        expect(yield* worker.ask("logged")).toEqual([
+          {
+            level: "INFO",
+            text: "Distributed cache disabled by configuration",
+            annotations: {}
+          }
+        ])
       })
     )
   })

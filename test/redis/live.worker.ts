@@ -3,6 +3,7 @@ import * as Array from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
+import * as Option from "effect/Option"
 import { Cache } from "effect-larder"
 import { RedisCacheLive } from "effect-larder/redis"
 import { subscribe } from "node:diagnostics_channel"
@@ -11,6 +12,7 @@ import { serve } from "../servers/serve.js"
 export interface Logged {
   readonly level: string
   readonly text: string
+  readonly annotations: Readonly<Record<string, unknown>>
 }
 
 let sockets = 0
@@ -21,8 +23,12 @@ subscribe("net.client.socket", () => {
 const logged: Array<Logged> = []
 const logging = Logger.replace(
   Logger.defaultLogger,
-  Logger.make(({ logLevel, message }) => {
-    logged.push({ level: logLevel.label, text: Array.ensure(message).map(String).join(" ") })
+  Logger.make(({ annotations, logLevel, message }) => {
+    logged.push({
+      level: logLevel.label,
+      text: Array.ensure(message).map(String).join(" "),
+      annotations: Object.fromEntries(annotations)
+    })
   })
 )
 
@@ -43,6 +49,15 @@ const make = Effect.gen(function* () {
         Effect.map((values) => [...new Set(values)]),
         Effect.provide(cache),
         Effect.provide(logging)
+      ),
+    health: () =>
+      Effect.provide(
+        Effect.map(Cache.health, ({ address, backend, circuit, healthy, reachable, reason }) => ({
+          ...{ backend, circuit, healthy, reachable },
+          address: Option.getOrUndefined(address),
+          reason: Option.getOrUndefined(reason)
+        })),
+        cache
       ),
     loads: () => Effect.sync(() => loads),
     logged: () => Effect.sync(() => logged),

@@ -24,7 +24,7 @@ export const withLog = <A, E, R>(
     const parts = [
       ...(Array.isArray(message) ? message : [message]),
       ...HashMap.toEntries(annotations),
-      Cause.pretty(cause)
+      Cause.isEmpty(cause) ? "" : Cause.pretty(cause)
     ]
     lines.push({ level: logLevel.label, text: parts.map(showing).join(" ").trim() })
   })

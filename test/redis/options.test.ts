@@ -248,6 +248,10 @@ const wrong: ReadonlyArray<readonly [said: string, options: RedisClientOptions]>
   ['cluster is "host"; allowed: "host:port"', { cluster: { nodes: ["host"] } }],
   ['cluster is "redis://host:1"; allowed', { cluster: { nodes: ["redis://host:1"] } }],
   ['cluster is "h:65536"; allowed', { cluster: { nodes: ["h:65536"] } }],
+  [
+    'cluster is not shown here, for it may hold a password; allowed: "host:port"',
+    { cluster: { nodes: ["redis://:secret@host:6379"] } }
+  ],
   ["cluster is without nodes; allowed: at least one host:port", { cluster: { nodes: [] } }],
   ['sentinels is "::1:5"; allowed', { sentinels: { name: "m", nodes: ["::1:5"] } }],
   ["sentinels is without nodes; allowed: at least one", { sentinels: { name: "m", nodes: [] } }],

@@ -15,8 +15,8 @@ import { tmpdir } from "node:os"
 import * as Path from "node:path"
 import { promisify } from "node:util"
 import * as Binaries from "../servers/binaries.js"
+import { freePort } from "../../src/testing/faults/port.js"
 import { describeWithServer } from "../servers/describeWithServer.js"
-import { freePort } from "../servers/port.js"
 import { command, monitor, type RedisServer, startCluster, startRedis } from "../servers/redis.js"
 import { launch } from "../servers/redisProcess.js"
 import { startCache } from "../cache/world.js"
@@ -166,22 +166,22 @@ const startSentinel = (watched: Readonly<Record<string, RedisServer>>) =>
     const fs = yield* FileSystem.FileSystem
     const { env, path } = yield* Binaries.find("redis-server")
     const folder = yield* fs.makeTempDirectoryScoped({ directory: tmpdir(), prefix: "sentinel-" })
-    const port = yield* freePort
-    const [settings, log] = [Path.join(folder, "sentinel.conf"), Path.join(folder, "sentinel.log")]
+    const settings = Path.join(folder, "sentinel.conf")
     yield* fs.writeFileString(
       settings,
       [
-        `port ${port}`,
         "bind 127.0.0.1",
         `dir ${folder}`,
-        `logfile ${log}`,
         ...Object.entries(watched).map(
           ([name, { host, port }]) => `sentinel monitor ${name} ${host} ${port} 1`
         )
       ].join("\n")
     )
-    const args = [settings, "--sentinel"]
-    yield* launch({ path, args, env, port, log, cleanUp: () => Effect.void })
+    const { port } = yield* launch({
+      file: path,
+      args: (port) => [settings, "--sentinel", "--port", String(port)],
+      env
+    })
     return `127.0.0.1:${port}`
   }).pipe(Effect.provide(NodeContext.layer))
 

@@ -17,6 +17,9 @@ export interface Instance {
 export const commandTimeout = 300
 export const creatorTime = 250
 
+/** These tests wait for the end of an outage, and it is not the circuit that they are about. */
+const breaker = { openFor: "200 millis" } as const
+
 export const startInstance = (
   settings: RedisClientOptions,
   options: RedisCache.RedisCacheOptions = {}
@@ -28,7 +31,7 @@ export const startOver = (
   options: RedisCache.RedisCacheOptions = {}
 ): Effect.Effect<Instance, never, Scope.Scope> =>
   Effect.map(
-    Layer.build(Layer.provide(RedisCache.layer({ beta: 0, ...options }), client)),
+    Layer.build(Layer.provide(RedisCache.layer({ beta: 0, breaker, ...options }), client)),
     (context) => ({ run: Effect.provide(context) })
   )
 
@@ -58,9 +61,12 @@ interface Row {
 /**
  * Reads everything everywhere, and writes each row in one process, until the
  * scope closes. Rows are built as often as they are written.
+ *
+ * @param lateness so many milliseconds after a write others may still be given what was before
  */
 export const startTraffic = (
-  instances: ReadonlyArray<Instance>
+  instances: ReadonlyArray<Instance>,
+  lateness = 0
 ): Effect.Effect<Report, never, Scope.Scope> =>
   Effect.gen(function* () {
     const report: Report = {
@@ -125,7 +131,12 @@ export const startTraffic = (
         if (Exit.isFailure(exit)) report.failures.push(`${key}: ${String(exit.cause)}`)
         row.floorHere = version
         // With none pending, this one has been confirmed: all processes are promised it.
-        if ((yield* pendingOf({ run })) === 0) row.floorElsewhere = version
+        if ((yield* pendingOf({ run })) === 0) {
+          const reach = Effect.sync(() => {
+            row.floorElsewhere = Math.max(row.floorElsewhere, version)
+          })
+          yield* lateness === 0 ? reach : Effect.fork(Effect.delay(reach, lateness))
+        }
         yield* Effect.sleep(yield* Random.nextIntBetween(10, 40))
       })
 

@@ -27,6 +27,8 @@ interface Source {
   readonly package: string
   /** In Debian a server is a link to the checker of its files, which is among the tools. */
   readonly linkTo?: string
+  /** Where it is in its package, and maybe on the system, if not in `usr/bin`; at most one `*`. */
+  readonly folder?: string
 }
 
 const sources = {
@@ -41,6 +43,13 @@ const sources = {
     package: "valkey-tools",
     linkTo: "valkey-check-rdb"
   },
+  // The package of whatever version the release has.
+  postgres: {
+    variable: "LARDER_POSTGRES",
+    package: "postgresql",
+    folder: "usr/lib/postgresql/*/bin"
+  },
+  mariadbd: { variable: "LARDER_MARIADBD", package: "mariadb-server-core", folder: "usr/sbin" },
   "libfaketimeMT.so.1": { variable: "LARDER_LIBFAKETIME", package: "libfaketime" }
 } satisfies Record<string, Source>
 
@@ -79,7 +88,7 @@ const look = (name: Name) =>
     }
     const libraries = yield* librariesOf(folder)
     const unpacked = yield* firstOf(
-      isLibrary(name) ? inside(libraries, name) : [Path.join(folder, "usr/bin", name)]
+      isLibrary(name) ? inside(libraries, name) : yield* placesIn(folder, name)
     )
     if (unpacked === undefined) return yield* missing(name, `it is not in ${folder}`)
     return { path: unpacked, env: { LD_LIBRARY_PATH: libraries.join(":") } }
@@ -98,14 +107,30 @@ const missing = (name: Name, why: string, cause?: unknown) => {
 const isLibrary = (name: Name) => name.includes(".so")
 
 const placesOnSystem = (name: Name) =>
-  isLibrary(name)
-    ? Effect.map(librariesOf("/"), (libraries) => inside(libraries, name))
-    : Effect.sync(() =>
-        (process.env["PATH"] ?? "")
-          .split(Path.delimiter)
-          .filter(Path.isAbsolute)
-          .map((folder) => Path.join(folder, name))
-      )
+  Effect.gen(function* () {
+    if (isLibrary(name)) return inside(yield* librariesOf("/"), name)
+    const named = (process.env["PATH"] ?? "")
+      .split(Path.delimiter)
+      .filter(Path.isAbsolute)
+      .map((folder) => Path.join(folder, name))
+    return [...named, ...(yield* placesIn("/", name))]
+  })
+
+/** Of several versions the newest comes first. */
+const placesIn = (root: string, name: Name) =>
+  Effect.gen(function* () {
+    const fs = yield* FileSystem.FileSystem
+    const { folder = "usr/bin" }: Source = sources[name]
+    const [before = "", after] = folder.split("*")
+    if (after === undefined) return [Path.join(root, folder, name)]
+    const versions = yield* Effect.orElseSucceed(
+      fs.readDirectory(Path.join(root, before)),
+      () => []
+    )
+    return versions
+      .toSorted((one, other) => Number(other) - Number(one))
+      .map((version) => Path.join(root, before, version, after, name))
+  })
 
 /** A folder for each machine, as Debian has it, and then the common one. */
 const librariesOf = (root: string) =>

@@ -5,10 +5,10 @@ import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import type { ServerMissing } from "./binaries.js"
 import { liveClock } from "./liveClock.js"
-import { freePort } from "./port.js"
+import { freePort } from "../../src/testing/faults/port.js"
 import { startRedis, type RedisServer } from "./redisServer.js"
 import { command, type CommandFailed } from "./redisCommands.js"
-import { ServerFailed } from "./redisProcess.js"
+import { ServerFailed } from "./serverProcess.js"
 
 export interface RedisCluster {
   readonly nodes: ReadonlyArray<RedisServer>

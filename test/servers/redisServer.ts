@@ -6,16 +6,12 @@
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as NodeContext from "@effect/platform-node/NodeContext"
 import * as Effect from "effect/Effect"
-import * as ExecutionStrategy from "effect/ExecutionStrategy"
-import * as Exit from "effect/Exit"
-import * as Scope from "effect/Scope"
-import * as Path from "node:path"
+import type * as Scope from "effect/Scope"
 import * as Binaries from "./binaries.js"
-import * as ChildProcess from "./childProcess.js"
 import { makeFakeClock, noFakeClock } from "./fakeClock.js"
 import { liveClock } from "./liveClock.js"
-import { freePort } from "./port.js"
-import { launch, type RedisProcess, ServerFailed } from "./redisProcess.js"
+import { launch } from "./redisProcess.js"
+import { ServerFailed } from "./serverProcess.js"
 
 export type Flavour = "redis" | "valkey"
 
@@ -113,28 +109,33 @@ const startOwn = ({ args, fakeClock, flavour, scripting }: Own) =>
     const clock = yield* fakeClock === false
       ? Effect.succeed(noFakeClock)
       : makeFakeClock(fakeClock === "frozen" ? "frozen" : "running", folder)
-    const log = Path.join(folder, "server.log")
-    const fixed = ["--bind", "127.0.0.1", "--dir", folder, "--logfile", log, ...volatile]
+    const fixed = ["--bind", "127.0.0.1", "--dir", folder, ...volatile]
     const optional = [...(scripting ? [] : withoutScripting), ...args]
-    const life = yield* makeLife((port) =>
-      launch({
-        path,
-        args: ["--port", String(port), ...fixed, ...optional],
-        env: { ...env, ...clock.env },
-        port,
-        log,
-        cleanUp: clock.cleanUp
-      })
-    )
-    const server: RedisServer = {
-      url: `redis://127.0.0.1:${life.port}`,
+    const server = yield* launch({
+      file: path,
+      args: (port) => ["--port", String(port), ...fixed, ...optional],
+      env: { ...env, ...clock.env }
+    })
+    const cleanUp = Effect.flatMap(server.pid, clock.cleanUp)
+    yield* Effect.addFinalizer(() => Effect.zipRight(server.kill, cleanUp))
+    const started: RedisServer = {
+      url: `redis://127.0.0.1:${server.port}`,
       host: "127.0.0.1",
+      port: server.port,
       flavour,
       isOwned: true,
-      stepClock: clock.step,
-      ...life
+      pause: server.stop,
+      resume: server.continue,
+      kill: server.kill,
+      stop: server.end,
+      restart: server.kill.pipe(
+        Effect.zipRight(cleanUp),
+        Effect.zipRight(server.restart),
+        Effect.orDie
+      ),
+      stepClock: clock.step
     }
-    return server
+    return started
   })
 
 const volatile = ["--save", "", "--appendonly", "no"]
@@ -143,54 +144,3 @@ const withoutScripting = [
   ...["EVAL", "EVALSHA", "EVAL_RO", "EVALSHA_RO", "SCRIPT"],
   ...["FCALL", "FCALL_RO", "FUNCTION"]
 ].flatMap((name) => ["--rename-command", name, ""])
-
-/** A server's processes, one after the other, all at the port that was free for the first. */
-const makeLife = <R>(
-  start: (port: number) => Effect.Effect<RedisProcess, ServerFailed, R | Scope.Scope>
-) =>
-  Effect.gen(function* () {
-    const whole = yield* Effect.scope
-    const context = yield* Effect.context<R>()
-    let current: RedisProcess
-    let scope: Scope.CloseableScope
-
-    const begin = (port: number) =>
-      Effect.gen(function* () {
-        scope = yield* Scope.fork(whole, ExecutionStrategy.sequential)
-        current = yield* Scope.extend(start(port), scope)
-      }).pipe(
-        Effect.onError(() => kill),
-        Effect.provide(context)
-      )
-    // Killing is what closing the scope does.
-    const kill = Effect.suspend(() => Scope.close(scope, Exit.void))
-    const withPid = (use: (pid: number) => Effect.Effect<void>) =>
-      Effect.suspend(() =>
-        Effect.if(current.isRunning, {
-          onTrue: () => use(current.pid),
-          onFalse: () => Effect.dieMessage("the server is not running")
-        })
-      )
-
-    const port = yield* freePort.pipe(
-      Effect.tap(begin),
-      // Somebody else was quicker.
-      Effect.retry({ times: 3, while: (error) => /address already in use/i.test(error.message) })
-    )
-    const stop = withPid((pid) =>
-      ChildProcess.signal(pid, "SIGTERM").pipe(
-        Effect.zipRight(ChildProcess.resume(pid)),
-        Effect.zipRight(current.exited),
-        Effect.zipRight(kill)
-      )
-    )
-    const restart = Effect.zipRight(kill, liveClock(Effect.orDie(begin(port))))
-    return {
-      port,
-      pause: withPid(ChildProcess.pause),
-      resume: withPid(ChildProcess.resume),
-      kill,
-      stop,
-      restart
-    }
-  })

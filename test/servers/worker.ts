@@ -8,7 +8,7 @@ import * as Node from "node:child_process"
 import { once } from "node:events"
 import { fileURLToPath } from "node:url"
 import { bundle } from "./bundle.js"
-import * as ChildProcess from "./childProcess.js"
+import * as ChildProcess from "../../src/testing/faults/childProcess.js"
 import type { Handlers, Request, Response } from "./serve.js"
 
 export class WorkerFailed extends Data.TaggedError("WorkerFailed")<{
@@ -74,8 +74,13 @@ export const startWorker = <H extends Handlers = Untyped>(
       ask: (name, ...[payload]) => ask(name, payload) as Effect.Effect<never, WorkerFailed>,
       send: (name, ...[payload]) => send({ type: "call", name, payload }),
       messages,
-      pause: alive(ChildProcess.pause(pid)),
-      resume: alive(ChildProcess.resume(pid)),
+      pause: alive(
+        Effect.suspend(() => {
+          ChildProcess.signal(pid, "SIGSTOP")
+          return ChildProcess.standsStill(pid)
+        })
+      ),
+      resume: alive(Effect.sync(() => ChildProcess.signal(pid, "SIGCONT"))),
       kill,
       stop: Effect.zipRight(Effect.ignore(send({ type: "stop" })), Deferred.await(gone))
     }

@@ -5,6 +5,7 @@ import {
   type CacheBackend,
   type CacheOptions,
   CacheRegion,
+  CircuitBreaker,
   type GetOrCreateOptions,
   type LeaseOptions,
   MemoryBackend,
@@ -22,6 +23,8 @@ declare const backend: CacheBackend
 const lookup: Unset<GetOrCreateOptions<number>> = {
   ttl: undefined,
   staleWhileRevalidate: undefined,
+  staleIfError: undefined,
+  softTimeout: undefined,
   beta: undefined,
   wait: undefined,
   background: undefined,
@@ -32,6 +35,8 @@ const { schema: _, ...inRegion } = lookup
 const region: Unset<CacheRegion.CacheRegionOptions<string, number, number, never, never, Cache>> = {
   ttl: undefined,
   staleWhileRevalidate: undefined,
+  staleIfError: undefined,
+  softTimeout: undefined,
   beta: undefined,
   wait: undefined,
   background: undefined,
@@ -46,6 +51,7 @@ const cache: Unset<CacheOptions> = {
   prefix: undefined,
   ttl: undefined,
   staleWhileRevalidate: undefined,
+  staleIfError: undefined,
   beta: undefined
 }
 const lease: Unset<LeaseOptions> = { duration: undefined, maxHold: undefined }
@@ -59,6 +65,13 @@ const server: Unset<MemoryBackend.MemoryBackendOptions> = {
   pushes: undefined,
   rules: undefined,
   clearOrder: undefined
+}
+const breaker: Unset<CircuitBreaker.Options> = {
+  name: undefined,
+  failureThreshold: undefined,
+  openFor: undefined,
+  successThreshold: undefined,
+  isFailure: undefined
 }
 
 const one = Effect.succeed(1)
@@ -82,5 +95,7 @@ export const accepted = [
   Cache.fromBackend(backend, { ...cache, lease: undefined }),
   MemoryCache.layer(inMemory),
   MemoryCache.layer(undefined),
-  MemoryBackend.make(server)
+  MemoryBackend.make(server),
+  CircuitBreaker.make(breaker),
+  CircuitBreaker.make(undefined)
 ]

@@ -22,7 +22,7 @@ const withRedis = Effect.gen(function* () {
   yield* Console.log(`invalidated during a rebuild: the price is 200, the cache says ${cached}`)
 }).pipe(Effect.provide(cacheIn(process.env["REDIS_URL"])))
 
-const quiet = Logger.minimumLogLevel(LogLevel.Error) // it would warn that there is no Redis
+const quiet = Logger.minimumLogLevel(LogLevel.None) // it would say that there is no Redis
 const withoutRedis = Effect.gen(function* () {
   yield* Console.log(`without Redis: ${yield* price}`)
 }).pipe(Effect.provide(Layer.provideMerge(cacheIn("redis://127.0.0.1:1"), quiet)))

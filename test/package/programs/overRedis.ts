@@ -1,4 +1,4 @@
-import { Console, Effect } from "effect"
+import { Console, Effect, Logger, LogLevel } from "effect"
 import { Cache } from "effect-larder"
 import { RedisCacheLive } from "effect-larder/redis"
 
@@ -23,4 +23,4 @@ const program = Effect.zipRight(
   Effect.provide(ask(10), RedisCacheLive)
 )
 
-Effect.runPromise(program)
+Effect.runPromise(Logger.withMinimumLogLevel(program, LogLevel.Warning))

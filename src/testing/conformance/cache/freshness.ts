@@ -1,5 +1,6 @@
 /** How long an entry is fresh, what becomes of it then, and how it is made anew. */
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import { Cache } from "../../../Cache.js"
 import { now } from "../../../port/monotonic.js"
@@ -18,6 +19,10 @@ const lives = "an entry is fresh for its ttl, and then a miss, unless it has a s
 const never = "a ttl of zero is computed, shared with those who wait, and not stored"
 const revalidates =
   "within staleWhileRevalidate the stale value is served at once, and rebuilt behind, once"
+const standsIn =
+  "within staleIfError the stale value is served where its rebuild fails, counted stale, and kept"
+const hurries =
+  "with a value within staleIfError at hand, softTimeout ends the wait and not the rebuild"
 const getsFresh = "get gives fresh entries only"
 const replaces = "refresh: true skips the read, runs the creator, and stores what it makes"
 const early =
@@ -161,6 +166,75 @@ export const freshness: ReadonlyArray<CacheCase> = [
         const windowless = { ...options, staleWhileRevalidate: 0 }
         const other = Cache.getOrCreate(key("other"), create, windowless)
         yield* expectEqual("with no window of the reader's own", yield* other, "new")
+      })
+  },
+  {
+    name: "a stale value is served where its rebuild fails",
+    rule: standsIn,
+    run: ({ key, shortTtl }) =>
+      Effect.gen(function* () {
+        const window = { staleIfError: "1 minute", beta: 0 } as const
+        yield* Cache.getOrCreate(key(), Effect.succeed("old"), { ...window, ttl: shortTtl })
+        yield* Effect.sleep(shortTtl + 50)
+        const { create, runs } = counting((run) =>
+          run === 1 ? Effect.fail("broken") : Effect.dieMessage("broken")
+        )
+        const lookup = Cache.getOrCreate(key(), create, window)
+        yield* expectEqual("where it fails", distinct(yield* together(10, lookup)), ["old"])
+        yield* expectEqual<unknown>("where it dies", yield* lookup, "old")
+        yield* expectEqual("runs", runs(), 2)
+        yield* expectGet(key(), Option.none(), "get of a stale entry")
+        const { loadFailures, misses, stale } = yield* Cache.counters
+        const counted = { loadFailures, misses, stale }
+        yield* expectEqual("what is counted", counted, { loadFailures: 2, misses: 2, stale: 11 })
+        const unwilling = Cache.getOrCreate(key(), Effect.fail("broken"), { staleIfError: 0 })
+        yield* expectEqual("with no window of its own", yield* Effect.flip(unwilling), "broken")
+        const rebuilt = yield* Cache.getOrCreate(key(), Effect.succeed("new"), window)
+        yield* expectEqual("where it succeeds", rebuilt, "new")
+        yield* expectGet(key(), Option.some("new"))
+      })
+  },
+  {
+    name: "a stale value that was invalidated stands in for nothing",
+    rule: standsIn,
+    run: ({ key, shortTtl }) =>
+      Effect.gen(function* () {
+        const window = { staleIfError: "1 minute", beta: 0 } as const
+        yield* Cache.getOrCreate(key(), Effect.succeed("old"), { ...window, ttl: shortTtl })
+        yield* Effect.sleep(shortTtl + 50)
+        yield* expectEqual("invalidate of a stale entry", yield* Cache.invalidate(key()), true)
+        const lookup = Cache.getOrCreate(key(), Effect.fail("broken"), window)
+        yield* expectEqual("what the caller is given", yield* Effect.flip(lookup), "broken")
+      })
+  },
+  {
+    name: "a rebuild that takes too long goes on behind a stale value",
+    rule: hurries,
+    run: ({ key, shortTtl }) =>
+      Effect.gen(function* () {
+        const window = { staleIfError: "1 minute", beta: 0 } as const
+        yield* Cache.getOrCreate(key(), Effect.succeed("old"), { ...window, ttl: shortTtl })
+        yield* Effect.sleep(shortTtl + 50)
+        const { create, interrupted, open, runs } = yield* gated("new")
+        const lookup = Cache.getOrCreate(key(), create, { ...window, ttl: "1 minute" })
+        const joiner = yield* Effect.fork(lookup)
+        const hasty = Cache.getOrCreate(key(), create, { ...window, softTimeout: 50 })
+        yield* expectEqual("who waits no longer", distinct(yield* together(10, hasty)), ["old"])
+        yield* Fiber.interrupt(joiner)
+        yield* expectGet(key(), Option.none(), "get, while it is rebuilt")
+        yield* open
+        yield* eventually(expectGet(key(), Option.some("new"), "get, when it is rebuilt"))
+        yield* expectEqual("runs, and those interrupted", [runs(), interrupted()], [1, 0])
+      })
+  },
+  {
+    name: "with nothing stale at hand there is no soft timeout",
+    rule: hurries,
+    run: ({ key }) =>
+      Effect.gen(function* () {
+        const { create } = counting((run) => Effect.succeed(run), 100)
+        const options = { staleIfError: "1 minute", softTimeout: 10 } as const
+        yield* expectEqual("the first", yield* Cache.getOrCreate(key(), create, options), 1)
       })
   },
   {

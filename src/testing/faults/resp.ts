@@ -6,7 +6,12 @@ export interface Frame {
   readonly bytes: Buffer
 }
 
-/** A command or a push: `["get", "key"]`, `["message", "channel", "text"]`. */
+/**
+ * A command or a push: `["get", "key"]`, `["message", "channel", "text"]`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type Words = ReadonlyArray<string>
 
 interface Element {

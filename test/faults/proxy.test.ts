@@ -4,159 +4,14 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as FastCheck from "effect/FastCheck"
 import * as Fiber from "effect/Fiber"
-import * as Option from "effect/Option"
 import * as Queue from "effect/Queue"
-import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
+import { FaultProxy } from "effect-larder/testing"
 import { Redis, type RedisOptions } from "ioredis"
 import * as Net from "node:net"
-import { type Proxy, startProxy } from "./proxy.js"
-import { type RedisServer, startRedis } from "./redis.js"
-import {
-  commandOf,
-  makeFramer,
-  makePlaceKeeper,
-  makeReplyReader,
-  type Words,
-  wordsOf
-} from "./resp.js"
-
-const encode = (words: Words): string =>
-  `*${words.length}\r\n${words.map((word) => `$${Buffer.byteLength(word)}\r\n${word}\r\n`).join("")}`
-
-/** Cuts bytes at the given places, and reads frames out of the pieces. */
-const framesOf = (bytes: Buffer, cuts: ReadonlyArray<number>) => {
-  const read = makeFramer()
-  const places = [...new Set(cuts.map((cut) => cut % (bytes.length + 1)))].toSorted((a, b) => a - b)
-  return [0, ...places].flatMap((from, n) => read(bytes.subarray(from, places[n])))
-}
-
-const text = FastCheck.string({ unit: "binary", maxLength: 12 })
-const line = FastCheck.stringMatching(/^[^\r\n]{0,9}$/)
-const cuts = FastCheck.array(FastCheck.nat(2_000), { maxLength: 40 })
-
-const { frame: anyFrame } = FastCheck.letrec<{ frame: string; element: string }>((tie) => {
-  const listOf = (types: ReadonlyArray<string>, perEntry: number) =>
-    FastCheck.tuple(
-      FastCheck.constantFrom(...types),
-      FastCheck.array(tie("element"), { maxLength: 4 }).map((all) =>
-        all.slice(0, all.length - (all.length % perEntry))
-      )
-    ).map(([type, all]) => `${type}${all.length / perEntry}\r\n${all.join("")}`)
-  const element = FastCheck.oneof(
-    { maxDepth: 4 },
-    FastCheck.tuple(FastCheck.constantFrom(..."+-:,(_#"), line).map(
-      ([type, rest]) => `${type}${rest}\r\n`
-    ),
-    FastCheck.tuple(FastCheck.constantFrom(..."$!="), text).map(
-      ([type, rest]) => `${type}${Buffer.byteLength(rest)}\r\n${rest}\r\n`
-    ),
-    FastCheck.constantFrom("$-1\r\n", "*-1\r\n"),
-    listOf(["*", "~", ">"], 1),
-    listOf(["%"], 2)
-  )
-  const attribute = listOf(["|"], 2)
-  return {
-    element,
-    frame: FastCheck.oneof(
-      { weight: 9, arbitrary: element },
-      { weight: 1, arbitrary: FastCheck.tuple(attribute, element).map((both) => both.join("")) }
-    )
-  }
-})
-
-describe("the framing of RESP", () => {
-  it("gives the frames that were sent, in whatever chunks they come", () => {
-    FastCheck.assert(
-      FastCheck.property(FastCheck.array(anyFrame, { maxLength: 8 }), cuts, (frames, cuts) => {
-        const read = framesOf(Buffer.from(frames.join("")), cuts)
-        expect(read.map(({ bytes }) => bytes.toString())).toEqual(frames)
-      }),
-      { numRuns: 2_000 }
-    )
-  })
-
-  it("gives the words of commands as the client wrote them", () => {
-    const command = FastCheck.array(text, { minLength: 1, maxLength: 5 })
-    FastCheck.assert(
-      FastCheck.property(FastCheck.array(command, { maxLength: 5 }), cuts, (commands, cuts) => {
-        const read = framesOf(Buffer.from(commands.map(encode).join("")), cuts)
-        expect(read.map(commandOf)).toEqual(
-          commands.map(([name = "", ...args]) => [name.toLowerCase(), ...args])
-        )
-      }),
-      { numRuns: 1_000 }
-    )
-  })
-
-  it("calls a frame by its own type, not by that of what is in it or before it", () => {
-    const frames = [
-      "*2\r\n:1\r\n>0\r\n",
-      ">1\r\n+a\r\n",
-      "|1\r\n+k\r\n*1\r\n:1\r\n%1\r\n:1\r\n:2\r\n"
-    ]
-    const read = framesOf(Buffer.from(frames.join("")), [])
-    expect(read.map(({ type }) => type)).toEqual(["*", ">", "%"])
-  })
-
-  it.each(["GET key\r\n", "$x\r\n", "*1.5\r\n"])("refuses %j", (bytes) => {
-    expect(() => makeFramer()(Buffer.from(bytes))).toThrow("RESP")
-  })
-})
-
-describe("frames from the server", () => {
-  const frame = (bytes: string) => makeFramer()(Buffer.from(bytes))[0]!
-  const confirmed = (type: string, kind: string, channel: string) =>
-    frame(`${type}3\r\n+${kind}\r\n+${channel}\r\n:1\r\n`)
-  const message = frame(encode(["message", "a", "b"]))
-  const range = ["lrange", "list", "0", "-1"]
-
-  it("that look like messages are pushes only where something is subscribed in RESP2", () => {
-    const read = makeReplyReader()
-    expect(read(message, range)).toBe("end")
-    expect(read(confirmed("*", "subscribe", "a"), ["subscribe", "a"])).toBe("end")
-    expect(read(message, ["ping"])).toBe("push")
-    expect(read(confirmed("*", "unsubscribe", "a"), ["unsubscribe", "a"])).toBe("end")
-    expect(read(message, range)).toBe("end")
-  })
-
-  it("that look like messages are replies in RESP3, where pushes say what they are", () => {
-    const read = makeReplyReader()
-    expect(read(confirmed(">", "subscribe", "a"), ["subscribe", "a"])).toBe("end")
-    expect(read(message, range)).toBe("end")
-    expect(read(confirmed(">", "subscribe", "a"), range)).toBe("push")
-  })
-
-  it("answer a subscription once for each channel, and a refused one once", () => {
-    const read = makeReplyReader()
-    const readAll = (kind: string, channels: ReadonlyArray<string>, due: Words) =>
-      channels.map((channel) => read(confirmed("*", kind, channel), due))
-    const all = ["subscribe", "a", "b", "c"]
-    expect(readAll("unsubscribe", [""], ["unsubscribe"])).toEqual(["end"])
-    expect(readAll("subscribe", ["a", "b", "c"], all)).toEqual(["part", "part", "end"])
-    expect(readAll("psubscribe", ["p*"], ["psubscribe", "p*"])).toEqual(["end"])
-    expect(read(frame("-NOPERM\r\n"), all)).toBe("end")
-    const left = readAll("unsubscribe", ["c", "a", "b"], ["unsubscribe"])
-    expect(left).toEqual(["part", "part", "end"])
-  })
-})
-
-describe("commands keep their place", () => {
-  it.each<[sentence: string, commands: string, kept: string]>([
-    ["never, if they are plain", "get evalsha publish", ""],
-    ["if they change the connection", "get select get subscribe get", "select subscribe"],
-    ["in a transaction", "get multi set unwatch set exec get", "multi set unwatch set exec"],
-    ["from WATCH on", "watch get multi set discard get", "watch get multi set discard"],
-    ["until UNWATCH", "watch get unwatch get", "watch get unwatch"],
-    ["until UNWATCH, but not in MULTI", "watch multi unwatch exec", "watch multi unwatch exec"],
-    ["until the connection is reset", "watch multi reset get", "watch multi reset"]
-  ])("%s", (_, commands, kept) => {
-    const keepsPlace = makePlaceKeeper()
-    expect(commands.split(" ").filter((name) => keepsPlace([name]))).toEqual(
-      kept.split(" ").filter((name) => name !== "")
-    )
-  })
-})
+import { makeFramer, type Words, wordsOf } from "../../src/testing/faults/resp.js"
+import { type RedisServer, startRedis } from "../servers/redis.js"
+import { encode, isSilent, until } from "./sockets.js"
 
 // A server of the run's own, also where the environment names one: keys here have plain names.
 const startOwnRedis = startRedis({ args: ["--loglevel", "warning"] })
@@ -170,7 +25,7 @@ const isMissing = await startOwnRedis.pipe(
 
 interface World {
   readonly server: RedisServer
-  readonly proxy: Proxy
+  readonly proxy: FaultProxy.Service
   /** Past the proxy. */
   readonly direct: Redis
   /** Through the proxy. */
@@ -193,7 +48,7 @@ const connect = (
 const startWorld = (options: RedisOptions = {}): Effect.Effect<World, unknown, Scope.Scope> =>
   Effect.gen(function* () {
     const server = yield* startOwnRedis
-    const proxy = yield* startProxy(server)
+    const proxy = yield* FaultProxy.make(server)
     const direct = yield* connect(server.url)
     const client = yield* connect(proxy.url, options)
     yield* ask(() => client.ping())
@@ -229,10 +84,6 @@ const dial = (port: number) =>
     }
   })
 
-/** Nothing comes for as long as something would need ten times over. */
-const isSilent = (read: Effect.Effect<unknown, unknown>) =>
-  Effect.map(Effect.timeoutOption(read, 50), Option.isNone)
-
 const isRunning = (fiber: Fiber.RuntimeFiber<unknown, unknown>) => isSilent(Fiber.await(fiber))
 
 const named =
@@ -240,16 +91,13 @@ const named =
   (command: Words) =>
     start.every((word, n) => word === command[n])
 
-const until = <A, E>(effect: Effect.Effect<A, E>, isIt: (value: A) => boolean) =>
-  Effect.repeat(effect, { until: isIt, schedule: Schedule.spaced(1) })
-
 const countClients = (direct: Redis) =>
   Effect.map(
     ask(() => direct.client("LIST")),
     (list) => String(list).trim().split("\n").length
   )
 
-const untilSent = (proxy: Proxy, matches: (command: Words) => boolean) =>
+const untilSent = (proxy: FaultProxy.Service, matches: (command: Words) => boolean) =>
   until(proxy.commands, (commands) => commands.some(matches))
 
 describe.skipIf(isMissing)("commands through the proxy", () => {
@@ -495,13 +343,13 @@ describe.skipIf(isMissing)("commands through the proxy", () => {
     })
   )
 
-  it.scopedLive("a cut ends the connection of a held command, which can still be executed", () =>
+  it.scopedLive("a reset ends the connection of a held command, which can still be executed", () =>
     Effect.gen(function* () {
       const { client, direct, proxy } = yield* startWorld({ maxRetriesPerRequest: 0 })
       yield* proxy.hold(named("set"))
       const caller = yield* Effect.fork(ask(() => client.set("key", "value")))
       const held = yield* proxy.next()
-      yield* held.cut
+      yield* held.reset
       yield* Effect.flip(Fiber.join(caller))
       expect(yield* ask(() => direct.get("key"))).toBe(null)
       yield* held.execute
@@ -536,7 +384,7 @@ describe.skipIf(isMissing)("commands through the proxy", () => {
       yield* wire.send("SET a 1", "SET b 2")
       const [dropped, lost] = [yield* proxy.next(), yield* proxy.next()]
       yield* lost.lose
-      yield* dropped.cut
+      yield* dropped.reset
       yield* proxy.release
       expect(Exit.isFailure(yield* Effect.exit(dropped.execute))).toBe(true)
       yield* lost.execute
@@ -554,12 +402,12 @@ describe.skipIf(isMissing)("pushes through the proxy", () => {
       return messages
     })
 
-  it.scopedLive("pushes can be dropped while commands pass", () =>
+  it.scopedLive("pushes can be lost while commands pass", () =>
     Effect.gen(function* () {
       const { client, proxy } = yield* startWorld()
       const subscriber = yield* connect(proxy.url)
       const messages = yield* subscribe(subscriber, "news")
-      yield* proxy.dropPushes
+      yield* proxy.losePushes
       expect(yield* ask(() => client.publish("news", "dropped"))).toBe(1)
       expect(yield* ask(() => subscriber.ping())).toEqual(["pong", ""])
       yield* proxy.deliverPushes
@@ -580,7 +428,7 @@ describe.skipIf(isMissing)("pushes through the proxy", () => {
       expect(yield* isSilent(messages)).toBe(true)
       yield* third.deliver
       expect(yield* messages).toBe("news 3")
-      yield* first.drop
+      yield* first.lose
       yield* proxy.deliverPushes
       expect([yield* messages, yield* messages]).toEqual(["news 2", "news 4"])
       yield* Effect.all([first.deliver, third.deliver])
@@ -599,7 +447,7 @@ describe.skipIf(isMissing)("pushes through the proxy", () => {
       yield* ask(() => direct.spublish("shard", "y"))
       expect((yield* proxy.nextPush()).push).toEqual(["pmessage", "n*", "news", "x"])
       expect((yield* proxy.nextPush()).push).toEqual(["smessage", "shard", "y"])
-      yield* proxy.dropPushes
+      yield* proxy.losePushes
       yield* proxy.deliverPushes
       yield* wire.send("PING")
       expect(yield* wire.read).toBe("pong ")
@@ -684,11 +532,11 @@ describe.skipIf(isMissing)("pushes through the proxy", () => {
 })
 
 describe.skipIf(isMissing)("the wire itself", () => {
-  it.scopedLive("a delay is added each way, and keeps the order", () =>
+  it.scopedLive("a latency is added each way, and keeps the order", () =>
     Effect.gen(function* () {
       const { client, proxy } = yield* startWorld()
       const timed = (command: () => Promise<unknown>) => Effect.timed(ask(command))
-      yield* proxy.delay(150)
+      yield* proxy.latency(150)
       const echoes = () => Promise.all([client.echo("a"), client.echo("b"), client.echo("c")])
       const [slow, answers] = yield* timed(echoes)
       expect(answers).toEqual(["a", "b", "c"])
@@ -697,7 +545,7 @@ describe.skipIf(isMissing)("the wire itself", () => {
       yield* untilSent(proxy, named("echo", "first"))
       // Its answer is under way by then.
       yield* Effect.sleep(50)
-      yield* proxy.delay(0)
+      yield* proxy.latency(0)
       expect(yield* ask(() => client.echo("second"))).toBe("second")
       expect(yield* Fiber.join(first)).toBe("first")
       const [fast] = yield* timed(() => client.ping())
@@ -709,7 +557,7 @@ describe.skipIf(isMissing)("the wire itself", () => {
     Effect.gen(function* () {
       const { client, direct, proxy } = yield* startWorld({ commandTimeout: 250 })
       const early = yield* dial(proxy.port)
-      yield* proxy.blackHole
+      yield* proxy.blackHole()
       const [late, later] = [yield* dial(proxy.port), yield* dial(proxy.port)]
       yield* Effect.all([early.send("SET early 1"), late.send("SET late 1")])
       yield* Effect.flip(ask(() => client.set("client", "1")))
@@ -727,7 +575,7 @@ describe.skipIf(isMissing)("the wire itself", () => {
   it.scopedLive("a connection that slept through a black hole goes on", () =>
     Effect.gen(function* () {
       const { client, proxy } = yield* startWorld()
-      yield* proxy.blackHole
+      yield* proxy.blackHole()
       yield* Effect.sleep(20)
       yield* proxy.heal
       expect(yield* ask(() => client.ping())).toBe("PONG")
@@ -741,16 +589,16 @@ describe.skipIf(isMissing)("the wire itself", () => {
       yield* proxy.hold(named("set"))
       yield* asking.send("SET key value")
       const held = yield* proxy.next()
-      yield* proxy.blackHole
+      yield* proxy.blackHole()
       yield* held.pass
       yield* server.kill
       expect(yield* isSilent(Effect.race(asking.read, idle.read))).toBe(true)
-      yield* proxy.cut
+      yield* proxy.reset
       expect([yield* asking.read, yield* idle.read]).toEqual(["closed", "closed"])
     })
   )
 
-  it.scopedLive("after a cut, clients connect again", () =>
+  it.scopedLive("after a reset, clients connect again", () =>
     Effect.gen(function* () {
       const { client, direct, proxy } = yield* startWorld({
         retryStrategy: () => 1,
@@ -761,24 +609,24 @@ describe.skipIf(isMissing)("the wire itself", () => {
       const caller = yield* Effect.fork(ask(() => client.set("key", "value")))
       const held = yield* proxy.next()
       yield* held.execute
-      yield* proxy.cut
+      yield* proxy.reset
       yield* Effect.flip(Fiber.join(caller))
       expect(yield* ask(() => client.get("key"))).toBe("value")
       expect(yield* ask(() => direct.get("key"))).toBe("value")
     })
   )
 
-  it.scopedLive("a cut takes with it what the delay had under way", () =>
+  it.scopedLive("a reset takes with it what the latency had under way", () =>
     Effect.gen(function* () {
       const { direct, proxy } = yield* startWorld()
       const wire = yield* dial(proxy.port)
       yield* proxy.hold(named("get"))
       yield* wire.send("GET held")
       yield* proxy.next()
-      yield* proxy.delay(100)
+      yield* proxy.latency(100)
       yield* wire.send("SET key value")
       yield* Effect.sleep(50)
-      yield* proxy.cut
+      yield* proxy.reset
       yield* Effect.sleep(100)
       expect(yield* wire.read).toBe("closed")
       expect(yield* ask(() => direct.get("key"))).toBe(null)
@@ -820,7 +668,7 @@ describe.skipIf(isMissing)("the wire itself", () => {
     })
   )
 
-  it.scopedLive("the server is rid of a client that hangs up, or is cut", () =>
+  it.scopedLive("the server is rid of a client that hangs up, or is reset", () =>
     Effect.gen(function* () {
       const { direct, proxy } = yield* startWorld()
       const wires = yield* Effect.replicateEffect(dial(proxy.port), 3)
@@ -830,7 +678,7 @@ describe.skipIf(isMissing)("the wire itself", () => {
       yield* untilSent(proxy, named("blpop"))
       yield* wires[0]!.hangUp
       yield* until(clients, (count) => count === 4)
-      yield* proxy.cut
+      yield* proxy.reset
       yield* until(clients, (count) => count === 1)
     })
   )
@@ -839,13 +687,13 @@ describe.skipIf(isMissing)("the wire itself", () => {
     Effect.gen(function* () {
       const server = yield* startOwnRedis
       const life = yield* Scope.make()
-      const proxy = yield* Scope.extend(startProxy(server), life)
+      const proxy = yield* Scope.extend(FaultProxy.make(server), life)
       const wire = yield* dial(proxy.port)
       yield* proxy.hold(named("get"))
       yield* wire.send("PING", "GET held")
       yield* proxy.next()
       expect(yield* wire.read).toBe("PONG")
-      yield* proxy.delay(10_000)
+      yield* proxy.latency(10_000)
       yield* wire.send("PING")
       yield* Scope.close(life, Exit.void)
       const direct = yield* connect(server.url)

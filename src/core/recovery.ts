@@ -1,0 +1,92 @@
+/**
+ * Finding out, behind, that L2 is back: no caller's request is a probe.
+ *
+ * What is pending goes first. The probe that closes the circuit is an invalidation that
+ * the server has yet to hear of, if there is one, and else the cheapest command there is.
+ */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Random from "effect/Random"
+import type { BackendError } from "../port/CacheBackend.js"
+import type { Breaker } from "./breaker.js"
+
+/** Of many processes that have lost the same server, not all ask at once: up to so much later. */
+const jitter = 0.05
+
+/** In milliseconds: not more often, however short a time the circuit is to be open. */
+const shortestPause = 100
+
+/** How often it is looked whether there is a connection: so often while the circuit is open once. */
+const looks = 20
+
+/**
+ * Probes while the circuit is not closed, one at a time. It begins at once if the
+ * circuit is open already.
+ *
+ * Without a connection nothing could be sent, and to fail at that says nothing of the
+ * server: it may be back, and the driver about to connect. So a probe waits for one.
+ */
+export const recover = (
+  breaker: Breaker,
+  isReachable: () => boolean,
+  probe: Effect.Effect<unknown, BackendError>,
+  fork: (recovering: Effect.Effect<void>) => void
+): void => {
+  // One that is interrupted from within would say nothing, and the next would come at once.
+  const answered = Effect.catchAllCause(probe, (cause) =>
+    Cause.isInterruptedOnly(cause) ? Effect.die("interrupted") : Effect.failCause(cause)
+  )
+  let isRecovering = false
+  const recovering: Effect.Effect<void> = Effect.suspend(() => {
+    if (breaker.unsafeState() === "closed") {
+      isRecovering = false
+      return Effect.void
+    }
+    const wait = breaker.unsafeRetryAfter()
+    const due =
+      breaker.unsafeState() === "open"
+        ? Effect.zipRight(pause(wait), connected(isReachable, wait / looks, looks))
+        : Effect.void
+    return due.pipe(
+      Effect.zipRight(Effect.exit(breaker.execute(answered))),
+      Effect.zipRight(recovering)
+    )
+  })
+  const begin = (): void => {
+    if (isRecovering || breaker.unsafeState() === "closed") return
+    isRecovering = true
+    fork(recovering)
+  }
+  breaker.onTransition(begin)
+  begin()
+}
+
+/** Whole milliseconds: a timer that rings a fraction early would find it open. */
+const pause = (millis: number): Effect.Effect<void> =>
+  Effect.flatMap(Random.next, (random) =>
+    Effect.sleep(Math.ceil(Math.max(shortestPause, millis) * (1 + jitter * random)))
+  )
+
+/** Not for ever: of several connections one may never come, and a backend may be mistaken. */
+const connected = (isReachable: () => boolean, every: number, left: number): Effect.Effect<void> =>
+  Effect.suspend(() =>
+    left === 0 || every === 0 || isReachable()
+      ? Effect.void
+      : Effect.zipRight(Effect.sleep(Math.ceil(every)), connected(isReachable, every, left - 1))
+  )
+
+/** Returns once the circuit is closed. */
+export const untilClosed = (breaker: Breaker): Effect.Effect<void> => {
+  const waiting = new Set<() => void>()
+  breaker.onTransition(({ to }) => {
+    if (to !== "closed") return
+    for (const wake of waiting) wake()
+    waiting.clear()
+  })
+  return Effect.async((resume) => {
+    if (breaker.unsafeState() === "closed") return resume(Effect.void)
+    const wake = (): void => resume(Effect.void)
+    waiting.add(wake)
+    return Effect.sync(() => void waiting.delete(wake))
+  })
+}
