@@ -23,6 +23,9 @@ import { Storage, type StorageOptions } from "./Storage.js"
  * - `busyTimeout`: how long to wait while another process writes; default 5 seconds. This process
  *   stands still meanwhile, for SQLite waits without giving way
  * - `ttl`: how long an entry lives whose `set` does not say; unset or `Infinity`: for good
+ * - `synchronous`: `"full"` waits until a commit is on the disk, as SQLite calls it, so that what
+ *   has been set outlives a loss of power, too; default `"normal"`, which leaves that to
+ *   the next checkpoint and is many times as fast
  *
  * @since 0.1.0
  * @category models
@@ -30,6 +33,7 @@ import { Storage, type StorageOptions } from "./Storage.js"
 export interface SqliteStorageOptions extends StorageOptions {
   readonly filename?: string | undefined
   readonly busyTimeout?: Duration.DurationInput | undefined
+  readonly synchronous?: "normal" | "full" | undefined
 }
 
 /**
@@ -37,7 +41,7 @@ export interface SqliteStorageOptions extends StorageOptions {
  * may share it; on a file system of a network they may not.
  *
  * What has been set is there after the process was killed. After a loss of power the last
- * moments before it may be missing; what is there is whole.
+ * moments before it may be missing, unless `synchronous` is `"full"`; what is there is whole.
  *
  * Fails with `StorageError`: `MissingDriver` where a package is not installed or was not built,
  * `Unavailable` where the file cannot be opened, `Refused` where it is no database, `WrongTable`.
@@ -62,15 +66,19 @@ export interface SqliteStorageOptions extends StorageOptions {
 export const layer = ({
   busyTimeout,
   filename = "larder.db",
+  synchronous = "normal",
   ...options
 }: SqliteStorageOptions = {}): Layer.Layer<Storage, StorageError> =>
   Layer.unwrapScoped(
     Effect.gen(function* () {
       const waits = Math.ceil(millis("busyTimeout", busyTimeout, 5_000))
       if (waits > longestWait) throw wrong("busyTimeout", waits, "a duration up to 24 days")
+      if (synchronous !== "normal" && synchronous !== "full") {
+        throw wrong("synchronous", synchronous, '"normal" or "full"')
+      }
       const { make } = yield* load
       const { connection, sql } = yield* Effect.mapError(
-        open({ filename, busyTimeout: waits }),
+        open({ filename, busyTimeout: waits, synchronous }),
         (error) =>
           error instanceof OpeningFailed ? storageError(sqlite, "layer", error.cause) : error
       )

@@ -3,11 +3,11 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as ManagedRuntime from "effect/ManagedRuntime"
 import * as Option from "effect/Option"
-import { Storage } from "effect-larder"
+import { Storage, type StorageError } from "effect-larder"
 import { RedisClient, RedisStorage } from "effect-larder/redis"
 import { Redis } from "ioredis"
 import { ours } from "../figures.js"
-import { interleave, type Peer } from "../harness.js"
+import { interleave } from "../harness.js"
 import { overRedis } from "../overRedis.js"
 import { report, timesAsFast } from "../report.js"
 import * as Stores from "../stores.js"
@@ -31,39 +31,54 @@ export const redisStorage = overRedis("Redis storage", (redis, isQuick) =>
     yield* Effect.addFinalizer(() =>
       Effect.promise(() => Promise.all(stores.map((store) => store.close())))
     )
-    const turnsOf = (title: string, peers: ReadonlyArray<Pick<Peer, "name" | "turn">>) =>
-      Effect.promise(() =>
-        interleave(
-          title,
-          peers.map((peer) => ({ ops, expected: sumOfBatches, ...peer })),
-          {
-            ...(isQuick ? { warmups: 1, rounds: 4 } : { warmups: 3, rounds: 20 }),
-            isCollectedFirst: false
-          }
-        )
-      )
-    const sets = yield* turnsOf("Redis: set 100 entries", [
-      { name: ours, turn: (count) => storage.runPromise(inFiber(count, setOurs)) },
-      { name: bare, turn: inLoop((some) => setBare(connection, some)) },
-      ...stores.map((store) => ({ name: store.name, turn: inLoop(setIn(store)) }))
-    ])
-    const gets = yield* turnsOf("Redis: get 100 entries", [
-      { name: ours, turn: (count) => storage.runPromise(inFiber(count, getOurs)) },
-      { name: bare, turn: inLoop((some) => getBare(connection, some)) },
-      ...stores.map((store) => ({ name: store.name, turn: inLoop(getIn(store)) }))
-    ])
-    return [
-      report("Redis: set 100 entries", sets, [
-        timesAsFast(sets, bare, 0.8),
-        ...stores.map(({ name }) => timesAsFast(sets, name, 1))
-      ]),
-      report("Redis: get 100 entries", gets, [
-        timesAsFast(gets, bare, 0.8),
-        ...stores.map(({ name }) => timesAsFast(gets, name, 1))
-      ])
-    ]
+    const reports = yield* Effect.forEach([1, 10], (callers) =>
+      Effect.promise(async () => {
+        const run = async (
+          title: string,
+          each: (some: ReadonlyArray<User>) => Effect.Effect<number, StorageError, Storage>,
+          others: ReadonlyArray<Other>
+        ) => {
+          const peers = [
+            {
+              name: ours,
+              turn: (count: number) => storage.runPromise(inFibers(callers, count, each))
+            },
+            ...others.map(({ name, turn }) => ({ name, turn: inLoops(callers, turn) }))
+          ]
+          const turns = await interleave(
+            title,
+            peers.map((peer) => ({ ops, expected: sumOfBatches, ...peer })),
+            {
+              ...(isQuick ? { warmups: 1, rounds: 4 } : { warmups: 3, rounds: 20 }),
+              isCollectedFirst: false
+            }
+          )
+          return report(title, turns, [
+            timesAsFast(turns, bare, 0.8),
+            ...stores.map(({ name }) => timesAsFast(turns, name, 1))
+          ])
+        }
+        const among = callers === 1 ? "1 caller" : `${callers} callers`
+        return [
+          await run(`Redis: set 100 entries, ${among}`, setOurs, [
+            { name: bare, turn: (some) => setBare(connection, some) },
+            ...stores.map((store) => ({ name: store.name, turn: setIn(store) }))
+          ]),
+          await run(`Redis: get 100 entries, ${among}`, getOurs, [
+            { name: bare, turn: (some) => getBare(connection, some) },
+            ...stores.map((store) => ({ name: store.name, turn: getIn(store) }))
+          ])
+        ]
+      })
+    )
+    return reports.flat()
   })
 )
+
+interface Other {
+  readonly name: string
+  readonly turn: (some: ReadonlyArray<User>) => Promise<number>
+}
 
 const batchAt = (nth: number): ReadonlyArray<User> => {
   const start = (nth * batch) % users.length
@@ -79,25 +94,36 @@ const sumOfBatches = (count: number): number => {
   return sum
 }
 
-const inFiber = <E, R>(
+/** Whose turn it is takes the next batch, so that each is taken once. */
+const inFibers = <E, R>(
+  callers: number,
   count: number,
   each: (some: ReadonlyArray<User>) => Effect.Effect<number, E, R>
 ): Effect.Effect<number, E, R> =>
-  Effect.gen(function* () {
-    let sum = 0
-    for (let nth = 0; nth < count; nth++) sum += yield* each(batchAt(nth))
-    return sum
+  Effect.suspend(() => {
+    let [sum, nth] = [0, 0]
+    const caller = Effect.gen(function* () {
+      while (nth < count) {
+        const added = yield* each(batchAt(nth++))
+        sum += added
+      }
+    })
+    const all = Array.from({ length: callers }, () => caller)
+    return Effect.map(Effect.all(all, { concurrency: "unbounded", discard: true }), () => sum)
   })
 
-const inLoop =
-  (each: (some: ReadonlyArray<User>) => Promise<number>) =>
+const inLoops =
+  (callers: number, each: (some: ReadonlyArray<User>) => Promise<number>) =>
   async (count: number): Promise<number> => {
-    let sum = 0
-    // Apart: `sum += await` would read the sum before.
-    for (let nth = 0; nth < count; nth++) {
-      const added = await each(batchAt(nth))
-      sum += added
+    let [sum, nth] = [0, 0]
+    const caller = async () => {
+      while (nth < count) {
+        // Apart: `sum += await` would read the sum before.
+        const added = await each(batchAt(nth++))
+        sum += added
+      }
     }
+    await Promise.all(Array.from({ length: callers }, caller))
     return sum
   }
 

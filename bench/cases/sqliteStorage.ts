@@ -4,6 +4,7 @@ import { SqliteClient } from "@effect/sql-sqlite-node"
 import * as Effect from "effect/Effect"
 import * as ManagedRuntime from "effect/ManagedRuntime"
 import * as Option from "effect/Option"
+import Database from "better-sqlite3"
 import { Storage } from "effect-larder"
 import { SqliteStorage } from "effect-larder/sqlite"
 import * as Fs from "node:fs"
@@ -23,6 +24,10 @@ export const sqliteStorage: Case = async (isQuick) => {
   const folder = Fs.mkdtempSync(Path.join(Os.tmpdir(), "larder-bench-"))
   const fileOf = (name: string) => Path.join(folder, `${name}.db`)
   const storage = ManagedRuntime.make(SqliteStorage.layer({ filename: fileOf("ours") }))
+  const flushed = ManagedRuntime.make(
+    SqliteStorage.layer({ filename: fileOf("flushed"), synchronous: "full" })
+  )
+  const driver = driverAt(fileOf("driver"))
   const client = ManagedRuntime.make(SqliteClient.layer({ filename: fileOf("bare") }))
   const stores = await Stores.onSqlite(fileOf)
   try {
@@ -53,21 +58,30 @@ export const sqliteStorage: Case = async (isQuick) => {
         ...stores.map((store) => ({ name: store.name, turn: Stores.getting(store) }))
       ].map(withSum)
     )
+    const manyAt = (runtime: typeof storage): ReadonlyArray<OneTurn> => [
+      { name: ours, turn: () => runtime.runPromise(Effect.as(setMany, 1)) },
+      { name: oneByOne, turn: () => runtime.runPromise(Effect.as(setEach, 1)) }
+    ]
     const batches = await turns(
       "SQLite: set 1,000 entries",
       [
-        { name: ours, turn: () => storage.runPromise(Effect.as(setMany, 1)), ops: 1 },
-        { name: oneByOne, turn: () => storage.runPromise(Effect.as(setEach, 1)), ops: 1 }
-      ].map((peer) => ({ expected: () => 1, ...peer }))
+        ...manyAt(storage),
+        { name: "the driver alone, one transaction", turn: driver.setMany },
+        { name: driverOneByOne, turn: driver.setEach }
+      ].map(inOneTurn)
     )
+    const flushes = await turns(flushedTitle, manyAt(flushed).map(inOneTurn))
     const ahead = (them: typeof gets) => stores.map(({ name }) => timesAsFast(them, name, 1))
     return [
       report("SQLite: set", sets, [timesAsFast(sets, bare, 0.7), ...ahead(sets)]),
       report("SQLite: get", gets, [timesAsFast(gets, bare, 0.7), ...ahead(gets)]),
-      report("SQLite: set 1,000 entries", batches, [tenTimes(batches)])
+      report("SQLite: set 1,000 entries", batches, [tenTimes(batches)]),
+      report(flushedTitle, flushes, [tenTimes(flushes)])
     ]
   } finally {
-    await Promise.all([storage.dispose(), client.dispose(), ...stores.map((it) => it.close())])
+    driver.close()
+    await Promise.all([storage, flushed, client].map((it) => it.dispose()))
+    await Promise.all(stores.map((it) => it.close()))
     Fs.rmSync(folder, { recursive: true })
   }
 }
@@ -92,6 +106,15 @@ const getOurs = (user: User) =>
   Effect.map(Storage.get(keyOf(user)), (found) => idIn(Option.getOrThrow(found)))
 
 const oneByOne = "single sets"
+const flushedTitle = "SQLite: set 1,000 entries, each commit flushed to the disk"
+
+interface OneTurn {
+  readonly name: string
+  readonly turn: () => Promise<number>
+}
+
+const inOneTurn = (peer: OneTurn): Peer => ({ expected: () => 1, ops: 1, ...peer })
+
 const setMany = Effect.suspend(() =>
   Storage.setMany(many.map((user) => [keyOf(user), Stores.changed(user)]))
 )
@@ -128,3 +151,26 @@ const getBare = (user: User) =>
       ([row]) => idIn(JSON.parse(row?.value ?? ""))
     )
   )
+
+const driverOneByOne = "the driver alone, single statements"
+
+/** What is the least that can be: a statement that is prepared once, three columns, JSON unchecked. */
+const driverAt = (filename: string) => {
+  const database = new Database(filename)
+  database.pragma("journal_mode = WAL")
+  database.exec("CREATE TABLE bare (id TEXT PRIMARY KEY, value TEXT NOT NULL, expires_at INTEGER)")
+  const set = database.prepare(
+    `INSERT INTO bare (id, value, expires_at) VALUES (?, ?, NULL)
+     ON CONFLICT (id) DO UPDATE SET value = excluded.value, expires_at = excluded.expires_at`
+  )
+  const setEach = () => {
+    for (const user of many) set.run(keyOf(user), JSON.stringify(Stores.changed(user)))
+    return 1
+  }
+  const setMany = database.transaction(setEach)
+  return {
+    setEach: async () => setEach(),
+    setMany: async () => setMany(),
+    close: () => database.close()
+  }
+}

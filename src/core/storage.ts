@@ -4,12 +4,12 @@ import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { escapeGlob, globMatcher, globStart } from "../policy/glob.js"
-import type {
-  Search,
-  StorageBackend,
+import {
+  type Search,
+  type StorageBackend,
   StorageError,
-  Stored,
-  Writing
+  type Stored,
+  type Writing
 } from "../port/StorageBackend.js"
 import type { StorageEntry } from "./storageEntry.js"
 import { contentOf, entryOf, mannerOf, type StorageSetOptions, writing } from "./storing.js"
@@ -57,21 +57,22 @@ export const getMany = <A, R>(
   if (unique.length === 0) return Effect.succeed([])
   return Effect.flatMap(service.backend.getMany(unique), (found) =>
     Effect.map(
-      together(found, (stored) =>
-        stored === undefined ? Either.right(undefined) : valueOf(service, kind, stored)
+      together(found, (stored): Attempt<Option.Option<A>, R> =>
+        stored === undefined ? nothing : present(valueOf(service, kind, stored))
       ),
       (values) => {
-        const byKey = new Map(
-          unique.map((key, index) => [
-            key,
-            found[index] === undefined ? Option.none() : Option.some(values[index] as A)
-          ])
-        )
+        if (unique.length === asked.length) return values
+        const byKey = new Map(unique.map((key, index) => [key, values[index]!]))
         return asked.map((key) => byKey.get(key)!)
       }
     )
   )
 }
+
+const nothing = /* @__PURE__ */ Either.right(Option.none<never>())
+
+const present = <A, R>(value: Attempt<A, R>): Attempt<Option.Option<A>, R> =>
+  Either.isEither(value) ? Either.map(value, Option.some) : Effect.asSome(value)
 
 export const getEntry = <A, R>(
   service: Service,
@@ -97,10 +98,10 @@ const together = <B, A, R>(
   attempt: (item: B) => Attempt<A, R>
 ): Effect.Effect<ReadonlyArray<A>, StorageError, R> => {
   const done: Array<A> = []
-  for (const [index, item] of items.entries()) {
-    const attempted = attempt(item)
+  for (let at = 0; at < items.length; at++) {
+    const attempted = attempt(items[at]!)
     if (!Either.isEither(attempted)) {
-      const rest = Effect.forEach(items.slice(index + 1), (it) => attempt(it))
+      const rest = Effect.forEach(items.slice(at + 1), (it) => attempt(it))
       return Effect.zipWith(attempted, rest, (one, others) => [...done, one, ...others])
     }
     if (Either.isLeft(attempted)) return Effect.fail(attempted.left)
@@ -126,17 +127,37 @@ export const setMany = <A, R>(
   options: StorageSetOptions = {}
 ): Effect.Effect<void, StorageError, R> =>
   Effect.flatMap(mannerOf(service, options, version), (manner) => {
-    const write = (key: string, content: unknown): Either.Either<Writing, StorageError> =>
-      writing(service, prefix + key, content, manner)
-    const entries = together([...new Map(values)], ([key, value]): Attempt<Writing, R> =>
+    const last = [...new Map(values)]
+    const write = (key: string, content: unknown) => writing(service, prefix + key, content, manner)
+    const entries =
       codec === undefined
-        ? write(key, value)
-        : Effect.flatMap(codec.encode(service, value), (content) => write(key, content))
-    )
+        ? writeAll(last, write)
+        : Effect.forEach(last, ([key, value]) =>
+            Effect.flatMap(codec.encode(service, value), (content) =>
+              succeeded(write(key, content))
+            )
+          )
     return Effect.flatMap(entries, (written) =>
       written.length === 0 ? Effect.void : service.backend.setMany(written)
     )
   })
+
+/** In one go: of a thousand, none is a step of a fiber. */
+const writeAll = <A>(
+  values: ReadonlyArray<readonly [key: string, value: A]>,
+  write: (key: string, value: A) => Writing | StorageError
+): Effect.Effect<ReadonlyArray<Writing>, StorageError> => {
+  const written: Array<Writing> = []
+  for (const [key, value] of values) {
+    const entry = write(key, value)
+    if (entry instanceof StorageError) return Effect.fail(entry)
+    written.push(entry)
+  }
+  return Effect.succeed(written)
+}
+
+const succeeded = (entry: Writing | StorageError): Effect.Effect<Writing, StorageError> =>
+  entry instanceof StorageError ? Effect.fail(entry) : Effect.succeed(entry)
 
 /** How many were there. */
 export const deleteMany = (

@@ -31,35 +31,29 @@ export const mannerOf = (
   options: StorageSetOptions,
   version: number
 ): Either.Either<Manner, StorageError> =>
-  Either.flatMap(ttlOf(name, options.ttl, ttl), (life) =>
-    options.metadata === undefined
-      ? Either.right({ metadata: "{}", version, ttl: life })
-      : Either.map(metadataText(name, options.metadata), (metadata) => ({
-          metadata,
-          version,
-          ttl: life
-        }))
-  )
+  Either.flatMap(ttlOf(name, options.ttl, ttl), (life) => {
+    const metadata = options.metadata === undefined ? "{}" : metadataText(name, options.metadata)
+    return typeof metadata === "string"
+      ? Either.right({ metadata, version, ttl: life })
+      : Either.left(metadata)
+  })
 
 /** What is none here, nobody could read. */
-const metadataText = (backend: string, metadata: unknown): Either.Either<string, StorageError> =>
+const metadataText = (backend: string, metadata: unknown): string | StorageError =>
   isRecord(metadata)
     ? toJson(backend, "the metadata", metadata)
-    : Either.left(invalid(backend, "the metadata is no object"))
+    : invalid(backend, "the metadata is no object")
 
-/** An entry as texts, or why it is none. */
+/** An entry as texts, or why it is none: not as an `Either`, for there may be thousands. */
 export const writing = (
   { backend: { name } }: Service,
   key: string,
   content: unknown,
   { metadata, ttl, version }: Manner
-): Either.Either<Writing, StorageError> => {
+): Writing | StorageError => {
   // JSON has no word for it, and no text that is empty.
-  if (content === undefined) return Either.right({ key, value: "", metadata, version, ttl })
-  const value = toJson(name, "the value", content)
-  return Either.isLeft(value)
-    ? Either.left(value.left)
-    : Either.right({ key, value: value.right, metadata, version, ttl })
+  const value = content === undefined ? "" : toJson(name, "the value", content)
+  return typeof value === "string" ? { key, value, metadata, version, ttl } : value
 }
 
 /** Half of what a date can tell: what lives longer lives for good. */
@@ -89,22 +83,18 @@ const positive = (
   }
 }
 
-const toJson = (
-  backend: string,
-  what: string,
-  content: unknown
-): Either.Either<string, StorageError> => {
+const toJson = (backend: string, what: string, content: unknown): string | StorageError => {
   const found = unstorable(content)
   if (found !== undefined) {
     const lost = `JSON would lose ${found.what} in ${what}, at ${found.path}`
     const remedy = "Remedy: Storage.view, with a schema that encodes it"
-    return Either.left(invalid(backend, `${lost}. ${remedy}`))
+    return invalid(backend, `${lost}. ${remedy}`)
   }
   try {
-    return Either.right(JSON.stringify(content))
+    return JSON.stringify(content)
   } catch {
     const why = `${what} is too long for one text, or changes while it is read`
-    return Either.left(invalid(backend, `${why}. Remedy: cut it into several entries`))
+    return invalid(backend, `${why}. Remedy: cut it into several entries`)
   }
 }
 

@@ -47,55 +47,58 @@ export const readMany = (
   const [first] = wireKeys
   if (first === undefined) return Effect.succeed([])
   if (wireKeys.length === 1) return Effect.map(readOne(client, command, first), (it) => [it])
-  return Effect.flatMap(readAll(client, command, wireKeys), (found) => {
-    const missing = wireKeys.filter((key) => found.get(key) === undefined)
-    const seen = missing.length === 0 ? Effect.void : lookAgain(client, command, missing, found)
-    return Effect.map(seen, () => wireKeys.map((key) => found.get(key)))
-  })
-}
-
-/** MGET takes another type for nothing at all. */
-const readAll = (
-  client: Service,
-  command: string,
-  wireKeys: ReadonlyArray<string>
-): Effect.Effect<Map<string, Found>, BackendError> =>
-  Effect.map(ask(client, command, "MGET", wireKeys), (answers) => {
-    const found = new Map<string, Found>()
+  const found: Array<Found> = []
+  const all = wireKeys.map((_, index) => index)
+  // MGET takes another type for nothing at all.
+  const read = Effect.map(ask(client, command, "MGET", wireKeys, all), (answers) => {
     for (const [group, value] of answers) {
       const texts = value as ReadonlyArray<string | null>
-      group.forEach((key, index) => found.set(key, texts[index] ?? undefined))
+      for (let at = 0; at < group.length; at++) found[group[at]!] = texts[at] ?? undefined
     }
-    return found
+    return all.filter((index) => found[index] === undefined)
   })
+  return Effect.flatMap(read, (missing) =>
+    missing.length === 0
+      ? Effect.succeed(found)
+      : Effect.as(lookAgain(client, command, wireKeys, missing, found), found)
+  )
+}
 
 /** EXISTS says whether there is something after all. */
 const lookAgain = (
   client: Service,
   command: string,
-  missing: ReadonlyArray<string>,
-  found: Map<string, Found>
+  wireKeys: ReadonlyArray<string>,
+  missing: ReadonlyArray<number>,
+  found: Array<Found>
 ): Effect.Effect<void, BackendError> =>
-  Effect.flatMap(ask(client, command, "EXISTS", missing), (answers) =>
+  Effect.flatMap(ask(client, command, "EXISTS", wireKeys, missing), (answers) =>
     Effect.forEach(
       answers.flatMap(([group, count]) => (Number(count) > 0 ? group : [])),
-      (key) => Effect.map(readOne(client, command, key), (it) => found.set(key, it)),
+      (index) =>
+        Effect.map(readOne(client, command, wireKeys[index]!), (it) => {
+          found[index] = it
+        }),
       { concurrency: "unbounded", discard: true }
     )
   )
 
-/** One command a group of keys, all in one round trip: what each group was answered. */
+/**
+ * Of those of the keys that are at these indices: one command a group of them, all in one round
+ * trip, and what each group was answered.
+ */
 const ask = (
   client: Service,
   command: string,
   name: string,
-  wireKeys: ReadonlyArray<string>
-): Effect.Effect<ReadonlyArray<readonly [ReadonlyArray<string>, unknown]>, BackendError> =>
+  wireKeys: ReadonlyArray<string>,
+  indices: ReadonlyArray<number>
+): Effect.Effect<ReadonlyArray<readonly [ReadonlyArray<number>, unknown]>, BackendError> =>
   Effect.suspend(() => {
-    const groups = groupsOf(client, wireKeys, (key) => key)
+    const groups = groupsOf(client, indices, (index) => wireKeys[index]!)
     const to = client.linkOf(wireKeys[0] ?? "").sender()
     holdTogether(to)
-    const calls = groups.map((group): Call => [name, ...group])
+    const calls = groups.map((group): Call => [name, ...group.map((index) => wireKeys[index]!)])
     return Effect.flatMap(sendTogether(to, command, calls), (answers) =>
       Effect.forEach(answers, (answer, index) =>
         isAnswered(answer)

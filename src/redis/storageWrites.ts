@@ -32,15 +32,25 @@ export const setCall = ({ life, text, wireKey }: Text): readonly [string, ...Arr
 /**
  * Sets all of them.
  *
- *     KEYS[i] an entry   ARGV[2i] its text   ARGV[2i + 1] milliseconds to keep it, or '' for good
+ *     KEYS[i]      an entry
+ *     ARGV[i + 1]  its text
+ *     ARGV[n + 2]  milliseconds to keep them all, or '' for good; n: how many they are.
+ *                  Where they differ, of the first one, and those of the others after it
  *
  * One command, for the sake of the client: to write and to read as many is most of the work.
  */
 const setAll = /* @__PURE__ */ script(
   "set",
   `
-for i = 1, #KEYS do put(KEYS[i], ARGV[2 * i], ARGV[2 * i + 1]) end
-return { #KEYS, left }
+local count = #KEYS
+local call, keys, args = redis.call, KEYS, ARGV
+local life = args[count + 2]
+for i = 1, count do
+  life = args[count + 1 + i] or life
+  if life == '' then call('SET', keys[i], args[i + 1])
+  else call('SET', keys[i], args[i + 1], 'PX', life) end
+end
+return { count, left }
 `
 )
 
@@ -56,8 +66,9 @@ export const setTogether = (
     link,
     "",
     Effect.suspend(() => {
-      const args: Array<string> = []
-      for (const { life, text } of texts) args.push(text, life)
+      const lives = texts.map(({ life }) => life)
+      const areAlike = lives.every((life) => life === lives[0])
+      const args = texts.map(({ text }) => text).concat(areAlike ? lives.slice(0, 1) : lives)
       const wireKeys = texts.map(({ wireKey }) => wireKey)
       return byScript(link.sender(), setAll, "", wireKeys, args, () => undefined)
     }),

@@ -12,6 +12,7 @@ export interface Opening {
   readonly filename: string
   /** Milliseconds. */
   readonly busyTimeout: number
+  readonly synchronous: "normal" | "full"
 }
 
 /** A client, and the only connection that it has. */
@@ -29,11 +30,12 @@ export class OpeningFailed {
  * A client of the file, closed with the scope.
  *
  * WAL: who reads does not wait for who writes. A commit is in the file when the process is killed;
- * with a loss of power the last ones may be missing, for they are not flushed one by one.
+ * with a loss of power the last ones may be missing, unless they are flushed one by one.
  */
 export const open = ({
   busyTimeout,
-  filename
+  filename,
+  synchronous
 }: Opening): Effect.Effect<Opened, StorageError | OpeningFailed, Scope.Scope> =>
   Effect.gen(function* () {
     const { SqliteClient, layer } = yield* load
@@ -54,6 +56,7 @@ export const open = ({
         schedule: Schedule.spaced(20).pipe(Schedule.jittered, Schedule.upTo(busyTimeout))
       })
     )
+    yield* Effect.orDie(sql.unsafe(`PRAGMA synchronous = ${synchronous}`))
     return { sql, connection: yield* Effect.orDie(Effect.scoped(sql.reserve)) }
   })
 

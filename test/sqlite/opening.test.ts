@@ -13,6 +13,7 @@ import { Storage, type StorageError } from "effect-larder"
 import { SqliteStorage, SqliteStorageLive } from "effect-larder/sqlite"
 import * as Fs from "node:fs"
 import * as Path from "node:path"
+import { open } from "../../src/sqlite/SqliteFile.js"
 import { startWorker } from "../servers/worker.js"
 import { folder, sqliteClient, sqliteFile } from "../sql/databases.js"
 import type { ReadOnlyHandlers } from "./readOnly.worker.js"
@@ -33,6 +34,16 @@ it.live("what was set is there when the file is opened again, in WAL", () =>
     expect(yield* Effect.provide(Storage.get("k"), storage)).toEqual(Option.some({ a: 1 }))
     // Bytes 18 and 19 of the file say how it is written: 2 is WAL.
     expect([...Fs.readFileSync(filename).subarray(18, 20)]).toEqual([2, 2])
+  }).pipe(Effect.scoped)
+)
+
+it.live.each([
+  { synchronous: "normal", level: 1 },
+  { synchronous: "full", level: 2 }
+] as const)("a commit is flushed as synchronous says: $synchronous", ({ level, synchronous }) =>
+  Effect.gen(function* () {
+    const { sql } = yield* open({ filename: yield* sqliteFile, busyTimeout: 1_000, synchronous })
+    expect(yield* sql`PRAGMA synchronous`).toEqual([{ synchronous: level }])
   }).pipe(Effect.scoped)
 )
 
@@ -139,6 +150,7 @@ it.effect.each(["0", "-1", "soon", "1e3"])("a ttl of %s in the environment is an
 it.effect.each([
   { busyTimeout: -1, said: "busyTimeout is -1" },
   { busyTimeout: "25 days" as const, said: "a duration up to 24 days" },
+  { synchronous: "off" as "full", said: 'synchronous is "off"; allowed: "normal" or "full"' },
   { ttl: 0, said: "ttl is 0" }
 ])("a wrong option is a defect: $said", ({ said, ...options }) =>
   Effect.gen(function* () {

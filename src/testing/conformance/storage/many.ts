@@ -151,7 +151,8 @@ export const many: ReadonlyArray<StorageCase> = [
     rule: allOrNone,
     run: ({ key, there }) =>
       Effect.gen(function* () {
-        const keys = range(30).map(key)
+        // Of one slot, where a store has slots: there, all or none is promised for each.
+        const keys = range(30).map((index) => key(`{together}${index}`))
         yield* Effect.forEach(
           range(20),
           (writer) => {
