@@ -11,8 +11,8 @@ import { flights } from "./conformance/cache/flights.js"
 import { freshness } from "./conformance/cache/freshness.js"
 import { overtaking, overtakingByClear } from "./conformance/cache/overtaking.js"
 import * as Regions from "./conformance/cache/regions.js"
-import { makeSubject, provided } from "./conformance/cache/subject.js"
-import { register, type TestRunner } from "./conformance/register.js"
+import { makeSubject } from "./conformance/cache/subject.js"
+import { provided, register, type TestRunner } from "./conformance/register.js"
 
 /**
  * What `cacheConformance` takes.

@@ -33,6 +33,17 @@ export interface Login {
   readonly password: Redacted.Redacted
 }
 
+export type Address = Login & Pick<SqlServer, "host" | "port">
+
+/** What clients ask for, and nothing that they would take for an option. */
+export const addressOf = ({ database, host, password, port, username }: Address): Address => ({
+  database,
+  host,
+  password,
+  port,
+  username
+})
+
 /** A password that no other server has, and that is not the same in an address as out of it. */
 export const makePassword: Effect.Effect<Redacted.Redacted> = Effect.sync(() =>
   Redacted.make(`${randomUUID()}@:/%`)

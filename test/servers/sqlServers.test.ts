@@ -16,11 +16,9 @@ import { describeWithServer } from "./describeWithServer.js"
 import { liveClock } from "./liveClock.js"
 import { startMariadb } from "./mariadb.js"
 import { startPostgres } from "./postgres.js"
-import type { Login, SqlServer } from "./sqlServer.js"
+import { type Address, addressOf } from "./sqlServer.js"
 
 // The databases that other tests start: they do what those rely on.
-
-type Address = Login & Pick<SqlServer, "host" | "port">
 
 type Client<C extends SqlClient.SqlClient> = Effect.Effect<
   C,
@@ -34,7 +32,7 @@ const databases = [
     program: "postgres",
     variable: "POSTGRES_URL",
     start: startPostgres,
-    connect: (server: Address): Client<SqlClient.SqlClient> => PgClient.make(fields(server)),
+    connect: (server: Address): Client<SqlClient.SqlClient> => PgClient.make(addressOf(server)),
     connectTo: (url: Redacted.Redacted): Client<SqlClient.SqlClient> => PgClient.make({ url }),
     // The driver itself refuses an empty password.
     strangers: [
@@ -49,7 +47,7 @@ const databases = [
     program: "mariadbd",
     variable: "MARIADB_URL",
     start: startMariadb,
-    connect: (server: Address): Client<SqlClient.SqlClient> => MysqlClient.make(fields(server)),
+    connect: (server: Address): Client<SqlClient.SqlClient> => MysqlClient.make(addressOf(server)),
     connectTo: (url: Redacted.Redacted): Client<SqlClient.SqlClient> => MysqlClient.make({ url }),
     strangers: [
       ["larder", "wrong"],
@@ -60,14 +58,6 @@ const databases = [
     nonsense: ["--nonsense=yes"]
   }
 ] as const
-
-const fields = ({ database, host, password, port, username }: Address) => ({
-  database,
-  host,
-  password,
-  port,
-  username
-})
 
 /** That of this process, until the scope closes. */
 const ownTemporaryFolder = Effect.acquireRelease(
@@ -204,7 +194,7 @@ for (const { connect, connectTo, start, ...database } of databases) {
             else process.env[variable] = before
           })
         )
-        expect(server).toMatchObject({ ...fields(own), isOwned: false })
+        expect(server).toMatchObject({ ...addressOf(own), isOwned: false })
         const exit = yield* Effect.exit(server.kill)
         expect(Exit.isFailure(exit) && Cause.pretty(exit.cause)).toContain("only to servers")
         expect(yield* using(connect(server), (sql) => sql`select 1 as one`)).toEqual([{ one: 1 }])

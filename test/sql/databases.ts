@@ -11,7 +11,7 @@ import * as Os from "node:os"
 import * as Path from "node:path"
 import { startMariadb } from "../servers/mariadb.js"
 import { startPostgres } from "../servers/postgres.js"
-import type { Login, SqlServer } from "../servers/sqlServer.js"
+import { type Address, addressOf } from "../servers/sqlServer.js"
 
 /** A folder that goes with the scope. */
 export const folder = Effect.acquireRelease(
@@ -25,23 +25,13 @@ export const sqliteClient = (
   config: SqliteClient.SqliteClientConfig
 ): Layer.Layer<SqlClient.SqlClient> => Layer.orDie(SqliteClient.layer(config))
 
-export type Address = Login & Pick<SqlServer, "host" | "port">
-
-const fields = ({ database, host, password, port, username }: Address) => ({
-  database,
-  host,
-  password,
-  port,
-  username
-})
-
 export const postgresClient = (server: Address) =>
-  Layer.scoped(SqlClient.SqlClient, PgClient.make(fields(server))).pipe(
+  Layer.scoped(SqlClient.SqlClient, PgClient.make(addressOf(server))).pipe(
     Layer.provide(Reactivity.layer)
   )
 
 export const mariadbClient = (server: Address) =>
-  Layer.scoped(SqlClient.SqlClient, MysqlClient.make(fields(server))).pipe(
+  Layer.scoped(SqlClient.SqlClient, MysqlClient.make(addressOf(server))).pipe(
     Layer.provide(Reactivity.layer)
   )
 

@@ -6,7 +6,8 @@ import { Storage } from "effect-larder"
 import { SqlStorage } from "effect-larder/sql"
 import { SqliteStorage } from "effect-larder/sqlite"
 import { post, serve } from "../servers/serve.js"
-import { type Address, mariadbClient, postgresClient } from "./databases.js"
+import type { Address } from "../servers/sqlServer.js"
+import { mariadbClient, postgresClient } from "./databases.js"
 
 export type Where =
   | { readonly kind: "sqlite"; readonly filename: string }

@@ -1,5 +1,6 @@
 /** Turns the cases of a suite into tests of whatever runner there is. */
 import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Predicate from "effect/Predicate"
@@ -31,6 +32,24 @@ export interface Case<S> {
   readonly unless?: ((subject: S) => string | undefined) | undefined
   readonly run: (subject: S) => Effect.Effect<unknown, unknown, Scope.Scope>
 }
+
+/** A case whose effects use the services that its subject holds. */
+export interface Using<R, S> extends Omit<Case<S>, "run" | "unless"> {
+  readonly run: (subject: S) => Effect.Effect<unknown, unknown, R | Scope.Scope>
+}
+
+export const provided = <R, S extends { readonly context: Context.Context<R> }>({
+  name,
+  rule,
+  run
+}: Using<R, S>): Case<S> => ({
+  name,
+  rule,
+  run: (subject) =>
+    Effect.mapInputContext(run(subject), (scope: Context.Context<Scope.Scope>) =>
+      Context.merge(scope, subject.context)
+    )
+})
 
 export interface Group<S> {
   readonly name: string

@@ -1,5 +1,5 @@
 /** What a test of a cache has in hand: a cache of its own, and keys that nobody else uses. */
-import * as Context from "effect/Context"
+import type * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -9,7 +9,7 @@ import * as Stream from "effect/Stream"
 import { Cache } from "../../../Cache.js"
 import { tokens } from "../../../core/tokens.js"
 import { eventually, expectEqual, expectThat, type Nonconformity } from "../expectation.js"
-import type { Case } from "../register.js"
+import type { Using } from "../register.js"
 
 export interface Subject {
   readonly layer: Layer.Layer<Cache, unknown>
@@ -48,20 +48,7 @@ export const makeSubject = <E>(
   })
 
 /** A case whose effects use the cache that is there. */
-export interface CacheCase {
-  readonly name: string
-  readonly rule: string
-  readonly run: (subject: Subject) => Effect.Effect<unknown, unknown, Cache | Scope.Scope>
-}
-
-export const provided = ({ name, rule, run }: CacheCase): Case<Subject> => ({
-  name,
-  rule,
-  run: (subject) =>
-    Effect.mapInputContext(run(subject), (scope: Context.Context<Scope.Scope>) =>
-      Context.merge(scope, subject.context)
-    )
-})
+export type CacheCase = Using<Cache, Subject>
 
 /** What `get` finds, as plain data. */
 export const expectGet = (

@@ -1,5 +1,5 @@
 /** What a test of a storage has in hand: entries, and keys that nobody else uses. */
-import * as Context from "effect/Context"
+import type * as Context from "effect/Context"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -11,7 +11,7 @@ import { tokens } from "../../../core/tokens.js"
 import type { StorageError } from "../../../port/StorageBackend.js"
 import { Storage } from "../../../Storage.js"
 import { expectEqual, expectThat, type Nonconformity } from "../expectation.js"
-import type { Case } from "../register.js"
+import type { Using } from "../register.js"
 
 export interface Subject extends Traits {
   readonly context: Context.Context<Storage>
@@ -54,20 +54,7 @@ export const makeSubject = <E>(
   })
 
 /** A case whose effects use the storage that is there. */
-export interface StorageCase {
-  readonly name: string
-  readonly rule: string
-  readonly run: (subject: Subject) => Effect.Effect<unknown, unknown, Storage | Scope.Scope>
-}
-
-export const provided = ({ name, rule, run }: StorageCase): Case<Subject> => ({
-  name,
-  rule,
-  run: (subject) =>
-    Effect.mapInputContext(run(subject), (scope: Context.Context<Scope.Scope>) =>
-      Context.merge(scope, subject.context)
-    )
-})
+export type StorageCase = Using<Storage, Subject>
 
 /** What `get` finds. */
 export const expectGet = (
