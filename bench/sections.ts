@@ -108,10 +108,9 @@ the same lock.`
     heading: "While Redis is gone",
     about: `The server is stopped, so that it is silent. A caller asks until the circuit is open; then
 requests come for keys of their own, whether or not others are done, beside as many without any cache.`,
-    why: `A creator that runs for whoever waits is a fiber of its own, with 30 kB of garbage more than the
-same creator alone. At 250 a second that is not seen. At 2,000 a second the young generation is
-collected every 150 ms, which takes this machine 5 to 10 ms, and more than a percent of requests is
-there at the time.`
+    why: `A creator that runs for whoever waits is a fiber of its own, with 16 kB of garbage more than the
+same creator alone. At 250 a second that is hardly seen. At 2,000 a second the young generation is
+collected twice as often, and some percent of the requests is there at the time.`
   },
   redisCommands: {
     heading: "What is sent to Redis",
