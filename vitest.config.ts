@@ -20,7 +20,7 @@ export default defineConfig({
     // Of what is packed, not of the sources: `npm run package`.
     exclude: [...configDefaults.exclude, "test/package/**"],
     // One more than vitest would take: half of the tests wait for a server.
-    maxWorkers: 3,
+    maxWorkers: "100%",
     testTimeout: 30_000,
     hookTimeout: 30_000,
     coverage: {
