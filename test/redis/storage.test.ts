@@ -11,6 +11,7 @@ import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import { Cache, Storage } from "effect-larder"
 import { RedisClient } from "effect-larder/redis"
+import * as RedisStorageBackend from "../../src/redis/RedisStorageBackend.js"
 import { describeWithServer } from "../servers/describeWithServer.js"
 import { command, monitor, startCluster, startRedis } from "../servers/redis.js"
 import { started } from "./backends.js"
@@ -58,6 +59,25 @@ const suite = (where: Effect.Effect<Raw>) => {
       yield* Effect.sleep("1600 millis")
       expect(yield* run(Storage.exists("b"))).toBe(false)
       expect(yield* run(Storage.get("b"))).toEqual(Option.none())
+    })
+  )
+
+  it.scopedLive("of several that are set together each lives as long as it was to", () =>
+    Effect.gen(function* () {
+      const { raw } = yield* scene
+      const context = yield* Layer.build(RedisClient.layer(raw.settings))
+      const { setMany } = RedisStorageBackend.make(
+        Context.get(context, RedisClient),
+        "larder-store"
+      )
+      const ttls = [Infinity, 60_000, 120_000, 120_000]
+      const entry = { value: "1", metadata: "{}", version: 0 }
+      yield* setMany(ttls.map((ttl, at) => ({ ...entry, key: `{several}${at}`, ttl })))
+      const stored = yield* raw.stored
+      const seen = ttls.map((_, at) => stored.get(`larder-store:{several}${at}`)?.pttl ?? NaN)
+      expect(seen.map((life) => (life < 0 ? Infinity : Math.ceil(life / 10_000) * 10_000))).toEqual(
+        ttls
+      )
     })
   )
 
