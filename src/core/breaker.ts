@@ -59,8 +59,11 @@ export interface Breaker extends CircuitBreaker {
   readonly onTransition: (listener: (transition: Transitions.Transition) => void) => void
 }
 
-export const make = Effect.fnUntraced(function* (options: Options = {}) {
-  const { isFailure, name, rules } = yield* settings(options)
+export const make = Effect.fnUntraced(function* (
+  options: Options = {},
+  reopensFrom: Circuit.Rules["reopensFrom"] = "failure"
+) {
+  const { isFailure, name, rules } = yield* settings(options, reopensFrom)
   const clock = yield* Effect.clock
   const transitions = yield* Transitions.make(name)
   // One for every probe in flight, also for one that a half-open of long ago has begun.

@@ -38,14 +38,18 @@ interface Settings {
 }
 
 /** Dies where a setting is wrong. */
-export const settings = (options: Options): Effect.Effect<Settings> =>
+export const settings = (
+  options: Options,
+  reopensFrom: Rules["reopensFrom"]
+): Effect.Effect<Settings> =>
   Effect.map(openFor(options.openFor), (openFor) => ({
     name: options.name ?? "default",
     isFailure: options.isFailure ?? (() => true),
     rules: {
       failureThreshold: threshold("failureThreshold", options.failureThreshold, 5),
       successThreshold: threshold("successThreshold", options.successThreshold, 2),
-      openFor
+      openFor,
+      reopensFrom
     }
   }))
 

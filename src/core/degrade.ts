@@ -40,7 +40,7 @@ export const circuitTo = (
     log.note(error)
     return isOutage(error)
   }
-  return Effect.map(Breaker.make({ ...options, name, isFailure }), (breaker) => {
+  return Effect.map(Breaker.make({ ...options, name, isFailure }, "probe"), (breaker) => {
     let outages = 0
     breaker.onTransition(({ from }) => {
       if (from === "closed") outages++

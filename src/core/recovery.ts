@@ -16,7 +16,7 @@ const jitter = 0.05
 /** In milliseconds: not more often, however short a time the circuit is to be open. */
 const shortestPause = 100
 
-/** How often it is looked whether there is a connection: so often while the circuit is open once. */
+/** How often it is looked whether there is a connection: so often in the time that it was open for. */
 const looks = 20
 
 /**
@@ -24,7 +24,9 @@ const looks = 20
  * circuit is open already.
  *
  * Without a connection nothing could be sent, and to fail at that says nothing of the
- * server: it may be back, and the driver about to connect. So a probe waits for one.
+ * server: it may be back, and the driver about to connect. So a probe waits for one, and the
+ * circuit is not opened anew. A backend may be mistaken, though, and of several connections one may
+ * never come: now and then it is asked all the same.
  */
 export const recover = (
   breaker: Breaker,
@@ -42,10 +44,10 @@ export const recover = (
       isRecovering = false
       return Effect.void
     }
-    const wait = breaker.unsafeRetryAfter()
+    const wait = Math.max(shortestPause, breaker.unsafeRetryAfter())
     const due =
       breaker.unsafeState() === "open"
-        ? Effect.zipRight(pause(wait), connected(isReachable, wait / looks, looks))
+        ? Effect.zipRight(pause(wait), connected(isReachable, answered, wait / looks))
         : Effect.void
     return due.pipe(
       Effect.zipRight(Effect.exit(breaker.execute(answered))),
@@ -63,17 +65,26 @@ export const recover = (
 
 /** Whole milliseconds: a timer that rings a fraction early would find it open. */
 const pause = (millis: number): Effect.Effect<void> =>
-  Effect.flatMap(Random.next, (random) =>
-    Effect.sleep(Math.ceil(Math.max(shortestPause, millis) * (1 + jitter * random)))
-  )
+  Effect.flatMap(Random.next, (random) => Effect.sleep(Math.ceil(millis * (1 + jitter * random))))
 
-/** Not for ever: of several connections one may never come, and a backend may be mistaken. */
-const connected = (isReachable: () => boolean, every: number, left: number): Effect.Effect<void> =>
-  Effect.suspend(() =>
-    left === 0 || every === 0 || isReachable()
-      ? Effect.void
-      : Effect.zipRight(Effect.sleep(Math.ceil(every)), connected(isReachable, every, left - 1))
-  )
+/** Returns once there is a connection, or an answer without. */
+const connected = (
+  isReachable: () => boolean,
+  probe: Effect.Effect<unknown, BackendError>,
+  every: number,
+  left = looks
+): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    if (isReachable()) return Effect.void
+    if (left > 0) {
+      const later = Effect.sleep(Math.ceil(every))
+      return Effect.zipRight(later, connected(isReachable, probe, every, left - 1))
+    }
+    return Effect.matchCauseEffect(probe, {
+      onFailure: () => connected(isReachable, probe, every),
+      onSuccess: () => Effect.void
+    })
+  })
 
 /** Returns once the circuit is closed. */
 export const untilClosed = (breaker: Breaker): Effect.Effect<void> => {

@@ -44,6 +44,7 @@ interface Open {
 interface HalfOpen {
   readonly state: "half-open"
   readonly generation: number
+  readonly since: number
   readonly successes: number
   readonly failedRecoveries: number
 }
@@ -53,6 +54,11 @@ export interface Rules {
   readonly successThreshold: number
   /** How long it stays open, asked once an opening. */
   readonly openFor: (failedRecoveries: number) => number
+  /**
+   * After a recovery that failed, from when: from the failure on, or from when the recovery
+   * began, so that what comes back while a probe is on its way waits no longer than others.
+   */
+  readonly reopensFrom: "failure" | "probe"
 }
 
 /** It lets through all, and nothing has failed. */
@@ -64,6 +70,7 @@ export const ask = (circuit: Circuit, now: number): Circuit =>
     ? {
         state: "half-open",
         generation: circuit.generation + 1,
+        since: now,
         successes: 0,
         failedRecoveries: circuit.failedRecoveries
       }
@@ -82,9 +89,12 @@ export const succeed = (circuit: Circuit, generation: number, rules: Rules): Cir
 /** A call that was let through in `generation` has failed. */
 export const fail = (circuit: Circuit, generation: number, now: number, rules: Rules): Circuit => {
   if (circuit.generation !== generation) return circuit
-  if (circuit.state !== "closed") return trip(circuit, now, rules)
-  const failures = circuit.failures + 1
-  return failures < rules.failureThreshold ? { ...circuit, failures } : trip(circuit, now, rules)
+  if (circuit.state === "closed") {
+    const failures = circuit.failures + 1
+    return failures < rules.failureThreshold ? { ...circuit, failures } : trip(circuit, now, rules)
+  }
+  const isFromProbe = rules.reopensFrom === "probe" && circuit.state === "half-open"
+  return trip(circuit, isFromProbe ? circuit.since : now, rules)
 }
 
 /** Opens it, whatever it is. Is it open already, its time begins anew. */

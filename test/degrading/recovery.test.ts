@@ -170,6 +170,49 @@ describe("a probe", () => {
     })
   )
 
+  // It has waited for a connection in vain │ the server is back │ the driver connects. If the
+  // circuit had been opened anew for that, a server that is there would be out of use.
+  it.scoped("waits for a connection for as long as it takes, and is not half-open for it", () =>
+    Effect.gen(function* () {
+      let isReachable = false
+      const status = () => ({ address: "redis://localhost:6379/0", isReachable })
+      const server = { ...(yield* MemoryBackend.make()), status }
+      const process = yield* atOnce(start({}, server))
+      const { told } = yield* listen(process)
+      process.faulty.trouble = "Unavailable"
+      const sent = yield* countSent(process)
+      for (let at = 0; at < 93; at++) yield* pass(1_000)
+      // Every 15 seconds one, for the backend may be mistaken about itself.
+      expect(yield* sentAfter(process, sent)).toEqual(Array.from({ length: 5 }, () => "getMany"))
+      expect(yield* told).toEqual([])
+      process.faulty.trouble = undefined
+      isReachable = true
+      yield* pass(750)
+      expect(yield* process.circuit).toBe("closed")
+    })
+  )
+
+  // It is sent │ the server is back │ its time is over. What it was sent to was another.
+  it.scoped("that fails late opens the circuit again for openFor from when it was sent", () =>
+    Effect.gen(function* () {
+      const process = yield* atOnce(start())
+      yield* open(process)
+      yield* process.hold()
+      yield* pass(15_000)
+      const probe = yield* process.next("getMany")
+      yield* pass(4_000)
+      yield* probe.pass
+      yield* settleDown
+      expect(yield* process.circuit).toBe("open")
+      process.faulty.trouble = undefined
+      yield* process.release
+      yield* pass(10_999)
+      expect(yield* process.circuit).toBe("open")
+      yield* pass(1)
+      expect(yield* process.circuit).toBe("closed")
+    })
+  )
+
   for (const [name, status] of [
     ["says that nobody is there", () => ({ address: "db:1", isReachable: false })],
     [

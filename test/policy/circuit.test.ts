@@ -14,7 +14,8 @@ import {
 const rules: Rules = {
   failureThreshold: 3,
   successThreshold: 2,
-  openFor: (failedRecoveries) => 1_000 * 2 ** failedRecoveries
+  openFor: (failedRecoveries) => 1_000 * 2 ** failedRecoveries,
+  reopensFrom: "failure"
 }
 
 /** Events of the present generation: time is 0 for all. */
@@ -53,6 +54,15 @@ describe("a circuit", () => {
     expect(ask(open, 1_000).state).toBe("half-open")
     expect(ask(initial, Infinity)).toBe(initial)
     expect(ask(halfOpen, Infinity)).toBe(halfOpen)
+  })
+
+  it("opens again from when a probe has failed, or from when it was let through", () => {
+    const failed = (reopensFrom: Rules["reopensFrom"]) =>
+      fail(halfOpen, halfOpen.generation, 1_700, { ...rules, reopensFrom })
+    expect(failed("failure")).toMatchObject({ state: "open", until: 3_700, duration: 2_000 })
+    expect(failed("probe")).toMatchObject({ state: "open", until: 3_000, duration: 2_000 })
+    const opened = after(initial, "--")
+    expect(fail(opened, 0, 500, { ...rules, reopensFrom: "probe" })).toMatchObject({ until: 1_500 })
   })
 
   it("says how long nobody will be let through", () => {
