@@ -48,8 +48,9 @@ export interface LeaseOptions {
  * - `enabled`: default true. Without it every lookup asks, and waits for its time limit
  * - `failureThreshold`: so many commands in a row that got no answer open the circuit;
  *   default 5. A refusal is an answer
- * - `openFor`: how long nothing is sent then; default 15 seconds. Or a schedule: its
- *   delays are how long it stays open the first time, and after each recovery that fails
+ * - `openFor`: how long nothing is sent then; default 15 seconds. After a probe that gets no
+ *   answer it counts from when that was sent. Or a schedule: its delays are how long it stays
+ *   open the first time, and after each recovery that fails; to have no connection is none
  * - `successThreshold`: so many probes that are answered close it; default 2. They are
  *   sent behind: no caller waits for one
  *
