@@ -16,7 +16,7 @@ const jitter = 0.05
 /** In milliseconds: not more often, however short a time the circuit is to be open. */
 const shortestPause = 100
 
-/** How often it is looked whether there is a connection: so often in the time that it was open for. */
+/** So often it is looked for a connection, in as long as the circuit was to be open. */
 const looks = 20
 
 /**

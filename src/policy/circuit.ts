@@ -44,6 +44,7 @@ interface Open {
 interface HalfOpen {
   readonly state: "half-open"
   readonly generation: number
+  /** When the first call was let through. */
   readonly since: number
   readonly successes: number
   readonly failedRecoveries: number

@@ -18,12 +18,15 @@ export interface Unstorable {
 /** A depth that `JSON.stringify` manages from anywhere: it fails near 5,000 on an empty stack. */
 const maxDepth = 1_000
 
+/** Few values are as deep: a first look goes no further, so that a cycle ends it soon. */
+const mostlyDeepest = 32
+
 /** Two shared halves, thirty times over, are a billion values: JSON has no references. */
 const maxValues = 10_000_000
 
 interface Walk {
   readonly path: Array<string | number>
-  /** Kept where it is to be told whether a depth is a cycle. */
+  /** To tell a cycle from a depth; undefined in the first look, which is to be quick. */
   readonly ancestors: Set<object> | undefined
   values: number
 }
@@ -41,8 +44,8 @@ interface Walk {
  */
 export const unstorable = (value: unknown): Unstorable | undefined => {
   if (value === undefined) return undefined
-  const found = firstIn(value)
-  return found?.what === tooDeep ? (firstIn(value, new Set()) ?? found) : found
+  // What a first look refuses may be deep, and no more; or a cycle, whatever it was refused for.
+  return firstIn(value) && firstIn(value, new Set())
 }
 
 const firstIn = (value: unknown, ancestors?: Set<object>): Unstorable | undefined => {
@@ -76,11 +79,10 @@ const whatOf = (value: unknown, walk: Walk): string | undefined => {
   }
 }
 
-const tooDeep = `nesting deeper than ${maxDepth} levels`
-
 const whatOfObject = (object: object, walk: Walk): string | undefined => {
   if (walk.ancestors?.has(object) === true) return "a cycle"
-  if (walk.path.length === maxDepth) return tooDeep
+  const deepest = walk.ancestors === undefined ? mostlyDeepest : maxDepth
+  if (walk.path.length === deepest) return `nesting deeper than ${deepest} levels`
   const prototype: object | null = Object.getPrototypeOf(object)
   const isArray = Array.isArray(object)
   if (!(isArray ? isArrayPrototype(prototype) : isPlainPrototype(prototype))) {

@@ -43,12 +43,10 @@ const setAll = /* @__PURE__ */ script(
   "set",
   `
 local count = #KEYS
-local call, keys, args = redis.call, KEYS, ARGV
-local life = args[count + 2]
+local life = ARGV[count + 2]
 for i = 1, count do
-  life = args[count + 1 + i] or life
-  if life == '' then call('SET', keys[i], args[i + 1])
-  else call('SET', keys[i], args[i + 1], 'PX', life) end
+  life = ARGV[count + 1 + i] or life
+  put(KEYS[i], ARGV[i + 1], life)
 end
 return { count, left }
 `

@@ -292,14 +292,14 @@ describe("a value that resists", () => {
     const endless = (): object =>
       new Proxy({ next: 1 }, { get: (_, name) => (name === "next" ? endless() : undefined) })
     expect(unstorable(endless())?.what).toBe("nesting deeper than 1000 levels")
-    // One that ends when it is read once more was too deep all the same.
-    let reads = 0
-    const longer = (): object =>
-      new Proxy({ next: 1 }, { get: (_, name) => (name === "next" ? next() : undefined) })
-    const next = () => (++reads <= 1_000 ? longer() : 1)
-    expect(unstorable(longer())?.what).toBe("nesting deeper than 1000 levels")
     const long = new Proxy([] as Array<number>, { get: () => 1e15 })
     expect(unstorable(long)).toEqual({ path: "$[0]", what: "a hole" })
+  })
+
+  it("by a cycle behind many values is told of the cycle, and soon", () => {
+    const wide: Array<unknown> = Array.from({ length: 400_000 }, () => 1)
+    wide.push(wide)
+    expect(unstorable(wide)).toEqual({ path: "$[400000]", what: "a cycle" })
   })
 
   it("by what a proxy shows to readers is judged by that", () => {
