@@ -38,12 +38,11 @@ Made from [results.json](results.json) by \`npm run bench:results\`; a full run 
     .map(([name, version]) => `${name} ${version}`)
     .join(", ")} |
 
-Peers take turns in one process, round by round, in an order that rotates: a machine's speed drifts by
-more than what is compared. A figure is the median over rounds, with its quartiles. \`ours / peer\` is
-our time as a share of the peer's, round by round, and of that the median: **below 1 we are faster**.
-Times alone vary with the machine; only those of one run compare. Every turn's sum is checked.${
-    isCollected ? "" : "\nGarbage could not be collected between turns here."
-  }
+Each case has a process of its own. In it peers take turns, round by round, in an order that rotates:
+a machine's speed drifts by more than what is compared. A figure is the median over rounds, with its
+quartiles. \`ours / peer\` is our time as a share of the peer's, round by round, and of that the median:
+**below 1 we are faster**. Times alone vary with the machine; only those of one run compare. Every
+turn's sum is checked.${isCollected ? "" : "\nGarbage could not be collected between turns here."}
 
 Each peer is set up as its README says, without logs and with the same ttl: in memory with 10,000
 entries by reference (bentocache as it comes, in JSON, and by reference), over Redis with JSON and a

@@ -5,54 +5,21 @@
  *     -- --quick             fewer rounds of all, under 2 minutes
  *     -- --only hit,miss     these cases alone
  *
- * A full run of all is kept in results.json, and RESULTS.md is made of it.
+ * Each case has a process of its own. A full run of all is kept in results.json, and
+ * RESULTS.md is made of it.
  */
+import { fork } from "node:child_process"
 import * as Fs from "node:fs"
 import { createRequire } from "node:module"
 import * as Os from "node:os"
+import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
-import { circuitBreaker } from "./cases/circuitBreaker.js"
-import { hit } from "./cases/hit.js"
-import { millionKeys } from "./cases/millionKeys.js"
-import { miss } from "./cases/miss.js"
-import { redisCommands } from "./cases/redisCommands.js"
-import { redisDown } from "./cases/redisDown.js"
-import { redisHit } from "./cases/redisHit.js"
-import { redisLock } from "./cases/redisLock.js"
-import { redisMiss } from "./cases/redisMiss.js"
-import { redisRunPromise } from "./cases/redisRunPromise.js"
-import { redisStampede } from "./cases/redisStampede.js"
-import { redisWakeUp } from "./cases/redisWakeUp.js"
-import { redisStorage } from "./cases/redisStorage.js"
-import { runPromise } from "./cases/runPromise.js"
-import { sqliteStorage } from "./cases/sqliteStorage.js"
-import { stampede } from "./cases/stampede.js"
-import { storageMillion } from "./cases/storageMillion.js"
+import { cases } from "./cases/index.js"
 import { placement } from "./cores.js"
 import { collect } from "./harness.js"
 import { versionOfRedis } from "./overRedis.js"
-import { type Case, print, type Report } from "./report.js"
+import { print, type Report } from "./report.js"
 import { keep } from "./results.js"
-
-const cases: Readonly<Record<string, Case>> = {
-  hit,
-  runPromise,
-  miss,
-  stampede,
-  millionKeys,
-  circuitBreaker,
-  redisHit,
-  redisRunPromise,
-  redisMiss,
-  redisStampede,
-  redisWakeUp,
-  redisLock,
-  redisDown,
-  redisCommands,
-  sqliteStorage,
-  redisStorage,
-  storageMillion
-}
 
 const versionOf = (name: string): string => {
   const path = createRequire(import.meta.url)
@@ -75,8 +42,17 @@ if (unknown.length > 0) {
   process.exit(1)
 }
 
-// So that servers and workers end, too: they are killed on exit.
+// The case that runs loses whom it reports to, and ends.
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1))
+
+const worker = fileURLToPath(new URL("./workers/case.ts", import.meta.url))
+
+const run = (name: string): Promise<ReadonlyArray<Report>> =>
+  new Promise((resolve, reject) => {
+    const child = fork(worker, [name, isQuick ? "quick" : "full"], { serialization: "advanced" })
+    child.once("message", (reports) => resolve(reports as ReadonlyArray<Report>))
+    child.once("exit", () => reject(new Error(`The case ${name} ended without a report.`)))
+  })
 
 const packages = [
   "effect",
@@ -128,7 +104,7 @@ console.log(
 
 const found: Record<string, ReadonlyArray<Report>> = {}
 for (const name of names) {
-  const reports = [(await cases[name]?.(isQuick)) ?? []].flat()
+  const reports = await run(name)
   found[name] = reports
   for (const report of reports) console.log(`\n${print(report)}`)
 }
