@@ -15,6 +15,7 @@ const production = process.argv.includes("--production")
 export default {
   entry: [
     ...entries,
+    "bench/workers/case.ts",
     "examples/**/*.ts",
     "scripts/*.ts",
     "test/types/*.test-d.ts",

@@ -12,7 +12,6 @@ import { fork } from "node:child_process"
 import * as Fs from "node:fs"
 import { createRequire } from "node:module"
 import * as Os from "node:os"
-import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
 import { cases } from "./cases/index.js"
 import { placement } from "./cores.js"
@@ -45,7 +44,7 @@ if (unknown.length > 0) {
 // The case that runs loses whom it reports to, and ends.
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1))
 
-const worker = fileURLToPath(new URL("./workers/case.ts", import.meta.url))
+const worker = new URL("./workers/case.ts", import.meta.url)
 
 const run = (name: string): Promise<ReadonlyArray<Report>> =>
   new Promise((resolve, reject) => {
