@@ -3,13 +3,12 @@
  *
  * @since 0.1.0
  */
-import * as Context from "effect/Context"
-import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { Cache } from "./Cache.js"
+import type { Cache } from "./Cache.js"
 import * as Noop from "./core/noop.js"
 import { CacheBackend } from "./port/CacheBackend.js"
-import { SharedCache } from "./SharedCache.js"
+import type { SharedCache } from "./SharedCache.js"
+import { uncached } from "./uncached.js"
 
 /**
  * Every read misses, every write succeeds, nothing is coalesced: each caller
@@ -28,11 +27,7 @@ import { SharedCache } from "./SharedCache.js"
  * @since 0.1.0
  * @category layers
  */
-export const layer: Layer.Layer<Cache | SharedCache> = Layer.effectContext(
-  Effect.map(Noop.make, (service) =>
-    Context.make(Cache, service).pipe(Context.add(SharedCache, service))
-  )
-)
+export const layer: Layer.Layer<Cache | SharedCache> = uncached("this is NoopCache")
 
 /**
  * A backend that keeps nothing: what `Cache.withFallback` goes on with in the place of one

@@ -139,7 +139,7 @@ export class SharedCache extends Context.Tag("effect-larder/SharedCache")<Shared
               "The cache is local to this process: other instances would not see what is " +
                 "invalidated here. What asks for SharedCache is not cached."
             ),
-            Noop.make
+            Noop.make("the cache is local to this process, and SharedCache was asked for")
           )
     )
   )

@@ -11,9 +11,9 @@ import type { ConfigError } from "effect/ConfigError"
 import { Cache, type CacheOptions } from "./Cache.js"
 import { CacheRecorder, type Load } from "./CacheRecorder.js"
 import * as Core from "./core/cache.js"
-import { cacheEnvironment, disabled } from "./core/environment.js"
+import { cacheEnvironment } from "./core/environment.js"
 import { capacity, settings } from "./core/settings.js"
-import * as NoopCache from "./NoopCache.js"
+import { disabled } from "./uncached.js"
 
 /**
  * What `MemoryCache.layer` takes besides what all caches take.
@@ -141,9 +141,7 @@ export const layerTest: Layer.Layer<Cache | CacheRecorder> = Layer.scopedContext
  */
 export const MemoryCacheLive: Layer.Layer<Cache> = Layer.unwrapEffect(
   Effect.map(cacheEnvironment, ({ enabled, ...options }): Layer.Layer<Cache> =>
-    enabled
-      ? Layer.tap(layer(options), () => initialized(capacity(options.capacity)))
-      : Layer.tap(NoopCache.layer, () => disabled)
+    enabled ? Layer.tap(layer(options), () => initialized(capacity(options.capacity))) : disabled
   )
 )
 

@@ -10,12 +10,13 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import { Cache } from "./Cache.js"
-import { cacheEnvironment, disabled, redisUrl } from "./core/environment.js"
+import { cacheEnvironment, redisUrl } from "./core/environment.js"
 import * as NoopCache from "./NoopCache.js"
 import { CacheBackend } from "./port/CacheBackend.js"
 import { RedisClient } from "./redis/RedisClient.js"
 import * as RedisCache from "./redisCache.js"
 import type { SharedCache } from "./SharedCache.js"
+import { disabled } from "./uncached.js"
 
 export {
   type ClusterNodes,
@@ -85,9 +86,7 @@ const withoutRedis = (cause: Cause.Cause<never>): Layer.Layer<CacheBackend> => {
  */
 export const RedisCacheLive: Layer.Layer<Cache | SharedCache> = Layer.unwrapEffect(
   Effect.map(cacheEnvironment, ({ enabled, ...options }) =>
-    enabled
-      ? Layer.tap(Cache.withFallback(redis, NoopCache.backend, options), tellStart)
-      : Layer.tap(NoopCache.layer, () => disabled)
+    enabled ? Layer.tap(Cache.withFallback(redis, NoopCache.backend, options), tellStart) : disabled
   )
 )
 

@@ -52,21 +52,33 @@ export const snapshot = (tallies: Iterable<Readonly<Tally>>): CacheCounters => {
   return { ...sum, hitRate: lookups === 0 ? 0 : sum.hits / lookups }
 }
 
+/** Under which a cache's metrics are found. Never a key. */
+export interface Labels {
+  readonly cache: string
+  readonly backend: string
+  readonly region?: string
+}
+
+const tagged = <M, I, O>(metric: Metric.Metric<M, I, O>, labels: Labels): Metric.Metric<M, I, O> =>
+  Object.entries(labels).reduce((it, [name, value]) => Metric.tagged(it, name, value), metric)
+
+const sizeMetric = Metric.gauge("larder.cache.size")
+
+/** Gives a function that publishes how many entries L1 holds. */
+export const sizePublisher = (labels: Labels): ((size: number) => void) => {
+  const metric = tagged(sizeMetric, labels)
+  return (size) => metric.unsafeUpdate(size, [])
+}
+
 /**
  * Gives a function that adds what has been counted since its last call to
- * Effect's metrics `larder.cache.…`. Never a key as a label.
+ * Effect's metrics `larder.cache.…`.
  */
-export const publisher = (
-  tally: Tally,
-  labels: { readonly cache: string; readonly backend: string; readonly region?: string }
-): (() => void) => {
+export const publisher = (tally: Tally, labels: Labels): (() => void) => {
   const published = emptyTally()
   const metrics = names.map((name) => {
-    let metric = Metric.counter(`larder.cache.${name}`, { incremental: true })
-    for (const [label, value] of Object.entries(labels)) {
-      metric = Metric.tagged(metric, label, value)
-    }
-    return [name, metric] as const
+    const metric = Metric.counter(`larder.cache.${name}`, { incremental: true })
+    return [name, tagged(metric, labels)] as const
   })
   return () => {
     for (const [name, metric] of metrics) {

@@ -11,6 +11,7 @@ import * as Stream from "effect/Stream"
 import { BackendError, type CacheBackend } from "../port/CacheBackend.js"
 import { Unfibered } from "../port/unfibered.js"
 import * as Breaker from "./breaker.js"
+import { judgeOf } from "./circuitSettings.js"
 import type { Events } from "./events.js"
 import type { Log } from "./log.js"
 import type { L2 } from "./path.js"
@@ -36,11 +37,13 @@ export const circuitTo = (
     return Effect.succeed({ backend: inner, breaker: undefined, outage: () => undefined })
   }
   // Noted before it may open the circuit: whoever hears of that is told why.
+  const judge = judgeOf(options.isFailure ?? isOutage)
   const isFailure = (error: unknown): boolean => {
     log.note(error)
-    return isOutage(error)
+    return judge(error)
   }
-  return Effect.map(Breaker.make({ ...options, name, isFailure }, "probe"), (breaker) => {
+  const rules = { ...options, name: options.name ?? name, isFailure }
+  return Effect.map(Breaker.make(rules, "probe"), (breaker) => {
     let outages = 0
     breaker.onTransition(({ from }) => {
       if (from === "closed") outages++

@@ -57,11 +57,6 @@ function leaseDuration(text: string): Duration.Duration | undefined {
   return millis >= 1 && millis < Infinity ? decoded : undefined
 }
 
-/** What is said where `enabled` is false. */
-export const disabled: Effect.Effect<void> = Effect.logInfo(
-  "Distributed cache disabled by configuration"
-)
-
 /** The first of these that is set, for a cache in Redis. It may hold a password. */
 export const redisUrl: Effect.Effect<Redacted.Redacted | undefined> = Effect.all([
   given("LARDER_CACHE_REDIS_URL"),

@@ -1,7 +1,7 @@
-/** Publishes the counts as metrics, once a second, at no cost to a hit. */
+/** Publishes the counts, and how many entries L1 holds, as metrics, once a second, at no cost to a hit. */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import { publisher } from "./counters.js"
+import { publisher, sizePublisher } from "./counters.js"
 import type { Path } from "./path.js"
 
 const interval = 1_000
@@ -16,7 +16,9 @@ export const publishMetrics = (
   backend: string
 ): Effect.Effect<void, never, Scope.Scope> => {
   const publishers = new Map<string, () => void>()
+  const publishSize = sizePublisher({ cache: path.name, backend })
   const publish = () => {
+    if (path.l1 !== undefined) publishSize(path.l1.entries.size)
     for (const [start, tally] of path.tallies) {
       let added = publishers.get(start)
       if (added === undefined) {

@@ -28,15 +28,20 @@ export const backend: CacheBackend = {
   subscribe: () => Effect.void
 }
 
-/** The service without even that: nothing is coalesced. */
-export const make: Effect.Effect<Service> = Effect.map(DateTime.now, (since) => {
+/**
+ * The service without even that: nothing is coalesced.
+ *
+ * @param why there is none: its health says so
+ */
+export const make = Effect.fnUntraced(function* (why: string) {
+  const since = yield* DateTime.now
   const tallies = new Map<string, Tally>()
   const tallyOf = ({ start }: Region): Tally => {
     const tally = tallies.get(start) ?? emptyTally()
     tallies.set(start, tally)
     return tally
   }
-  return {
+  const service: Service = {
     isShared: true,
     lookup: (_fiber, region, _key, create) => {
       const tally = tallyOf(region)
@@ -74,9 +79,10 @@ export const make: Effect.Effect<Service> = Effect.map(DateTime.now, (since) => 
       reachable: true,
       circuit: "closed" as const,
       since,
-      reason: Option.none(),
+      reason: Option.some(`Nothing is cached: ${why}.`),
       pendingInvalidations: 0,
       lastError: Option.none()
     })
   }
+  return service
 })

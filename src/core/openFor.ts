@@ -1,11 +1,11 @@
 /** How long a circuit stays open: always the same, or longer with every recovery that fails. */
-import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Runtime from "effect/Runtime"
 import * as Schedule from "effect/Schedule"
 import * as ScheduleDecision from "effect/ScheduleDecision"
+import { now } from "../port/monotonic.js"
 import { millis, wrong } from "./option.js"
 
 export type OpenFor = (failedRecoveries: number) => number
@@ -27,8 +27,7 @@ export const openFor = (
 const delaysOf = Effect.fnUntraced(function* (schedule: Schedule.Schedule<unknown>) {
   const delays = Schedule.delays(schedule)
   const runtime = yield* Effect.runtime<never>()
-  const next = (state: unknown) =>
-    Effect.flatMap(Clock.currentTimeMillis, (now) => delays.step(now, undefined, state))
+  const next = (state: unknown) => Effect.flatMap(now, (at) => delays.step(at, undefined, state))
   const [, first, decision] = yield* next(delays.initial)
   if (ScheduleDecision.isDone(decision)) {
     throw wrong("the first delay of openFor", undefined, "a schedule with one")

@@ -42,7 +42,7 @@ export interface CacheHealth {
   readonly circuit: CircuitState
   /** Since when the circuit has been so. */
   readonly since: DateTime.Utc
-  /** What is wrong, if anything is, what it means, and what to do. */
+  /** What is wrong, what it means, and what to do; or why nothing is cached; none if all is well. */
   readonly reason: Option.Option<string>
   readonly pendingInvalidations: number
   /** What the backend failed with last, and when by this process's clock: also long ago. */

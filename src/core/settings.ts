@@ -53,14 +53,14 @@ export interface LeaseOptions {
  *   open the first time, and after each recovery that fails; to have no connection is none
  * - `successThreshold`: so many probes that are answered close it; default 2. They are
  *   sent behind: no caller waits for one
+ * - `isFailure`: whether the `BackendError` that a command failed with, or its defect, speaks
+ *   against the backend; default: it got no answer in time, or there was no connection
+ * - `name`: labels its log lines and metrics; default: the name of the cache
  *
  * @since 0.1.0
  * @category models
  */
-export interface BreakerOptions extends Pick<
-  Breaker.Options,
-  "failureThreshold" | "openFor" | "successThreshold"
-> {
+export interface BreakerOptions extends Breaker.Options {
   readonly enabled?: boolean | undefined
 }
 

@@ -1,5 +1,6 @@
 /** A second cache, which is used while the first one's backend is out of reach. */
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import type { CacheBackend } from "../port/CacheBackend.js"
 import type { Breaker } from "./breaker.js"
@@ -69,6 +70,13 @@ export const standingBy = (first: Service, second: Service, isUsed: IsUsed): Ser
       )
     ),
     counters: (region) =>
-      Effect.zipWith(first.counters(region), second.counters(region), (...both) => snapshot(both))
+      Effect.zipWith(first.counters(region), second.counters(region), (...both) => snapshot(both)),
+    health: Effect.zipWith(first.health, second.health, (ofFirst, { backend }) =>
+      isUsed()
+        ? { ...ofFirst, reason: Option.map(ofFirst.reason, (it) => `${it} ${meanwhile(backend)}`) }
+        : ofFirst
+    )
   }
 }
+
+const meanwhile = (backend: string): string => `What they build is kept in ${backend} meanwhile.`

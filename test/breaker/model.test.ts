@@ -203,6 +203,12 @@ const pass = (time: number): Command =>
     real.world.now += time
   })
 
+/** Whatever somebody does to the wall clock. */
+const setWallClock = (by: number): Command =>
+  command(`set the wall clock by ${by}`, (_, real) => {
+    real.world.wall += by
+  })
+
 const place = FastCheck.nat(100)
 const often = <A>(weight: number, arbitrary: FastCheck.Arbitrary<A>) => ({ weight, arbitrary })
 const answer = FastCheck.oneof(
@@ -223,6 +229,7 @@ const anyCommand = FastCheck.oneof(
     FastCheck.tuple(place, FastCheck.boolean()).map(([place, bad]) => report(place, bad))
   ),
   often(12, FastCheck.integer({ min: 1, max: 2_500 }).map(pass)),
+  often(2, FastCheck.integer({ min: -5_000, max: 5_000 }).map(setWallClock)),
   often(1, FastCheck.constant(trip)),
   often(1, FastCheck.constant(reset))
 )

@@ -3,11 +3,12 @@ import { expect, it } from "@effect/vitest"
 import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
 import * as Schedule from "effect/Schedule"
 import * as TestClock from "effect/TestClock"
 import { CircuitBreaker } from "effect-larder"
-import { failing, makeOpen } from "./world.js"
+import { failing, makeOpen, World } from "./world.js"
 
 const wrong: ReadonlyArray<readonly [CircuitBreaker.Options, string]> = [
   [{ failureThreshold: 0 }, "failureThreshold is 0; allowed: a whole number from 1 up"],
@@ -45,6 +46,19 @@ it.effect("an option that is undefined is unset", () =>
   })
 )
 
+it.effect("an `isFailure` that throws says that it is one, and callers get their own error", () =>
+  Effect.gen(function* () {
+    const isFailure = () => {
+      throw new Error("a bug in isFailure")
+    }
+    const breaker = yield* makeOpen({ isFailure, openFor: "1 second" })
+    expect(yield* breaker.state).toBe("open")
+    yield* TestClock.adjust("1 second")
+    expect(yield* Effect.flip(breaker.execute(failing))).toBe("refused")
+    expect(yield* breaker.state).toBe("open")
+  })
+)
+
 const failRecovery = (breaker: CircuitBreaker.CircuitBreaker) =>
   Effect.gen(function* () {
     const { retryAfter } = yield* Effect.flip(breaker.execute(Effect.void))
@@ -71,6 +85,22 @@ it.effect("a schedule that has ended goes on with its last delay", () =>
     const recoveries = Effect.replicateEffect(failRecovery(breaker), 4)
     expect(yield* recoveries).toEqual([1_000, 5_000, 5_000, 5_000])
   })
+)
+
+it.each([3_000, -3_000])(
+  "to set the wall clock by %d ms changes nothing of a schedule that reckons with the time",
+  (step) => {
+    const openFor = Schedule.fixed("10 seconds")
+    const world = new World({ failureThreshold: 1, successThreshold: 1, openFor })
+    const fail = () => Either.getOrThrow(world.call()).answer(Exit.fail("refused"))
+    fail()
+    for (let recovery = 0; recovery < 3; recovery++) {
+      expect(world.breaker.unsafeRetryAfter()).toBe(10_000)
+      world.now += 10_000
+      world.wall += step
+      fail()
+    }
+  }
 )
 
 it.effect("a schedule that does not decide at once goes on with its last delay", () =>

@@ -32,6 +32,8 @@ export interface Call {
 /** A breaker without time of its own: each step is over when its function returns. */
 export class World {
   now = 0
+  /** How far the wall clock has been set forth, or back. */
+  wall = 0
   /** Calls that have begun and not ended. */
   inFlight = 0
   readonly breaker: Breaker
@@ -40,9 +42,9 @@ export class World {
   constructor(options: CircuitBreaker.Options) {
     const clock: Clock.Clock = {
       ...Clock.make(),
-      unsafeCurrentTimeMillis: () => this.now,
+      unsafeCurrentTimeMillis: () => this.now + this.wall,
       unsafeCurrentTimeNanos: () => BigInt(Math.round(this.now * 1e6)),
-      currentTimeMillis: Effect.sync(() => this.now)
+      currentTimeMillis: Effect.sync(() => this.now + this.wall)
     }
     this.breaker = Effect.runSync(
       make(options).pipe(Logger.withMinimumLogLevel(LogLevel.None), Effect.withClock(clock))

@@ -181,6 +181,25 @@ describe("metrics", () => {
     })
   )
 
+  it.effect("say how many entries this process holds", () =>
+    Effect.gen(function* () {
+      const size = Metric.gauge("larder.cache.size").pipe(
+        Metric.tagged("cache", "full"),
+        Metric.tagged("backend", "memory")
+      )
+      vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] })
+      yield* Effect.gen(function* () {
+        for (const key of ["a", "b", "c"]) yield* Cache.set(key, 1)
+        vi.advanceTimersByTime(1_000)
+        expect((yield* Metric.value(size)).value).toBe(2)
+        yield* Cache.invalidate("c")
+        vi.advanceTimersByTime(1_000)
+        expect((yield* Metric.value(size)).value).toBe(1)
+      }).pipe(Effect.provide(MemoryCache.layer({ name: "full", capacity: 2 })))
+      expect((yield* Metric.value(size)).value).toBe(0)
+    })
+  )
+
   it.effect("are published once a second while it is open, each count once", () => {
     vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] })
     return Effect.gen(function* () {

@@ -113,6 +113,45 @@ describe("the circuit to a backend", () => {
     })
   )
 
+  it.scoped(
+    "is opened by what `isFailure` says speaks against it, under the name it is given",
+    () =>
+      withLog((lines) =>
+        Effect.gen(function* () {
+          const isFailure = (error: unknown) =>
+            error instanceof BackendError && error.reason === "Refused"
+          const process = yield* start({ name: "shop", breaker: { name: "redis 2", isFailure } })
+          yield* look(process, 20, "Timeout", process.faulty)
+          expect(yield* process.circuit).toBe("closed")
+          yield* look(process, 5, "Refused", process.faulty)
+          expect(yield* process.circuit).toBe("open")
+          expect(ofLevel(lines, "ERROR")).toEqual([
+            "Circuit breaker opened (failing fast) [ 'breaker', 'redis 2' ]"
+          ])
+        })
+      )
+  )
+
+  it.scoped("counts as a failure what `isFailure` throws at, and nobody waits for ever", () =>
+    Effect.gen(function* () {
+      const isFailure = () => {
+        throw new Error("a bug in isFailure")
+      }
+      const process = yield* start({ breaker: { isFailure } })
+      yield* look(process, 5, "Refused", process.faulty)
+      expect(yield* process.circuit).toBe("open")
+      const sent = yield* countSent(process)
+      yield* TestClock.adjust("16 seconds")
+      yield* settleDown
+      expect(yield* process.circuit).toBe("open")
+      expect((yield* sentAfter(process, sent)).length).toBeLessThanOrEqual(2)
+      process.faulty.trouble = undefined
+      yield* TestClock.adjust("16 seconds")
+      yield* settleDown
+      expect(yield* process.circuit).toBe("closed")
+    })
+  )
+
   it.scoped("is made with settings that are right, or the layer is not", () =>
     Effect.gen(function* () {
       const backend = yield* MemoryBackend.make()

@@ -447,6 +447,20 @@ describe("a fallback that keeps entries", () => {
     })
   )
 
+  it.scoped("is named by the health of the cache while it is used", () =>
+    Effect.gen(function* () {
+      const process = yield* start()
+      expect((yield* process.health).reason).toEqual(Option.none())
+      yield* fails(process)
+      const { reason } = yield* process.health
+      expect(Option.getOrThrow(reason)).toMatch(
+        /^The circuit to memory is open: .* is kept in memory/
+      )
+      yield* recovers(process)
+      expect((yield* process.health).reason).toEqual(Option.none())
+    })
+  )
+
   it.scoped("serves during an outage what was built in it, and sees what is written in it", () =>
     Effect.gen(function* () {
       const row = makeRow()

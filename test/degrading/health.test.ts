@@ -1,5 +1,6 @@
 /** What an operator is told: what is wrong, what that means, and what to do. */
 import { describe, expect, it } from "@effect/vitest"
+import * as ConfigProvider from "effect/ConfigProvider"
 import * as Context from "effect/Context"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
@@ -7,7 +8,15 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Random from "effect/Random"
 import * as TestClock from "effect/TestClock"
-import { Cache, CacheBackend, MemoryBackend, MemoryCache, NoopCache } from "effect-larder"
+import {
+  Cache,
+  CacheBackend,
+  MemoryBackend,
+  MemoryCache,
+  MemoryCacheLive,
+  NoopCache,
+  SharedCache
+} from "effect-larder"
 import { settleDown } from "../protocol/world.js"
 import { faulty, listen, look, open, start } from "./world.js"
 
@@ -29,17 +38,34 @@ const healthy = {
 }
 
 describe("health", () => {
-  it.scoped("is good, of a cache in memory, of none, and over a backend that is in order", () =>
+  it.scoped("is good, of a cache in memory, and over a backend that is in order", () =>
     Effect.gen(function* () {
       expect(yield* Effect.provide(Cache.health, MemoryCache.layer())).toEqual(healthy)
-      expect(yield* Effect.provide(Cache.health, NoopCache.layer)).toEqual({
-        ...healthy,
-        backend: "noop"
-      })
       const process = yield* start()
       expect(yield* process.health).toEqual(healthy)
     })
   )
+
+  const switchedOff = ConfigProvider.fromMap(new Map([["LARDER_CACHE_ENABLED", "false"]]))
+  const uncached = {
+    "this is NoopCache": Cache.health.pipe(Effect.provide(NoopCache.layer)),
+    "LARDER_CACHE_ENABLED is false": Cache.health.pipe(
+      Effect.provide(MemoryCacheLive),
+      Effect.withConfigProvider(switchedOff)
+    ),
+    "the cache is local to this process, and SharedCache was asked for": SharedCache.health.pipe(
+      Effect.provide(SharedCache.fromCache),
+      Effect.provide(MemoryCache.layer())
+    )
+  }
+  for (const [why, health] of Object.entries(uncached)) {
+    it.effect(`says that nothing is cached, and why: ${why}`, () =>
+      Effect.gen(function* () {
+        const reason = Option.some(`Nothing is cached: ${why}.`)
+        expect(yield* health).toEqual({ ...healthy, backend: "noop", reason })
+      })
+    )
+  }
 
   it.scoped("says where the backend is, if that says so", () =>
     Effect.gen(function* () {

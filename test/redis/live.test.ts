@@ -1,8 +1,9 @@
 /** Processes that know Redis from their environment alone. */
-import { expect, layer } from "@effect/vitest"
+import { expect, it, layer } from "@effect/vitest"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Schedule from "effect/Schedule"
 import { describeWithServer } from "../servers/describeWithServer.js"
 import { command, type RedisServer, startRedis } from "../servers/redis.js"
 import { startWorker } from "../servers/worker.js"
@@ -21,18 +22,63 @@ const start = (env: Readonly<Record<string, string>>) =>
 
 type Started = Effect.Effect.Success<ReturnType<typeof start>>
 
-const loudest = (worker: Started) =>
-  Effect.map(worker.ask("logged"), (logged) => logged.filter(({ level }) => level === "ERROR"))
+const toldOf = (worker: Started, level: string) =>
+  Effect.map(worker.ask("logged"), (logged) => logged.filter((line) => line.level === level))
+
+const loudest = (worker: Started) => toldOf(worker, "ERROR")
 
 /** Without Redis: one load for all who ask at once, and another for those who ask after them. */
-const expectDegraded = (worker: Started, key: string) =>
+const expectAlone = (worker: Started, key: string) =>
   Effect.gen(function* () {
     expect(yield* worker.ask("ask", { key, callers: 500 })).toHaveLength(1)
     expect(yield* worker.ask("loads")).toBe(1)
     yield* worker.ask("ask", { key, callers: 500 })
     expect(yield* worker.ask("loads")).toBe(2)
+  })
+
+const expectDegraded = (worker: Started, key: string) =>
+  Effect.gen(function* () {
+    yield* expectAlone(worker, key)
     expect(yield* command(yield* Server, "EXISTS", `${prefix}:${key}`)).toBe(0)
   })
+
+describeWithServer("the live cache that starts while Redis is down", ["redis-server"], () => {
+  it.scopedLive("goes on alone, and uses Redis when that is there, without a restart", () =>
+    Effect.gen(function* () {
+      const server = yield* startRedis({ own: true })
+      yield* server.kill
+      const worker = yield* start({ REDIS_URL: server.url })
+      yield* expectAlone(worker, "alone")
+      const address = `redis://${server.host}:${server.port}/0`
+      expect(yield* toldOf(worker, "WARN")).toEqual([
+        {
+          level: "WARN",
+          text: "Failed to connect to Redis, falling back to NoOp cache (graceful degradation)",
+          annotations: { address, reason: expect.stringContaining("ECONNREFUSED") }
+        }
+      ])
+      expect(yield* toldOf(worker, "INFO")).toEqual([])
+      expect(yield* worker.ask("health")).toMatchObject({
+        circuit: "open",
+        healthy: false,
+        address
+      })
+
+      yield* server.restart
+      yield* Effect.repeat(worker.ask("health"), {
+        until: ({ healthy }) => healthy,
+        schedule: Schedule.spaced("100 millis")
+      })
+      expect((yield* toldOf(worker, "INFO")).map(({ text }) => text)).toEqual([
+        "Circuit breaker half-open (testing recovery)",
+        "Circuit breaker closed (recovered)"
+      ])
+      const [value] = yield* worker.ask("ask", { key: "together", callers: 10 })
+      expect(yield* worker.ask("ask", { key: "together", callers: 10 })).toEqual([value])
+      expect(yield* command(server, "EXISTS", `${prefix}:together`)).toBe(1)
+    })
+  )
+})
 
 describeWithServer("the live cache", ["redis"], () => {
   layer(Server.layer, { excludeTestServices: true })((it) => {
@@ -101,6 +147,7 @@ describeWithServer("the live cache", ["redis"], () => {
               expect(reason).toContain("So nothing is read from it or stored there")
               expect(reason).not.toContain("s3cret")
               expect(yield* worker.ask("sockets")).toBe(0)
+              expect(yield* toldOf(worker, "INFO")).toEqual([])
             }),
           { concurrency: "unbounded" }
         )
@@ -120,6 +167,7 @@ describeWithServer("the live cache", ["redis"], () => {
         expect(health.address).toBe(`redis://${host}:${port}/0`)
         expect(reason).toMatch(/WRONGPASS|NOAUTH/)
         expect(reason).not.toContain("s3cret")
+        expect(yield* toldOf(worker, "INFO")).toEqual([])
       })
     )
 
