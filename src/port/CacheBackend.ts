@@ -192,7 +192,11 @@ export interface CacheBackend {
   readonly release: (key: string, token: string) => Effect.Effect<boolean, BackendError>
   /** Stores and revokes the lease. Must do nothing when it arrives after its own deadline. */
   readonly set: (key: string, stored: Encoded, keepFor: number) => Effect.Effect<void, BackendError>
-  /** Removes and revokes the lease; `true`: an entry was there. */
+  /**
+   * Removes and revokes the lease; `true`: an entry was there. Once it has succeeded, no
+   * `set` of this process that began before it stores any more: neither one that failed nor
+   * one whose fiber was interrupted.
+   */
   readonly invalidate: (key: string) => Effect.Effect<boolean, BackendError>
   /** Removes all keys that begin with `start`: first their leases, then their values. */
   readonly clear: (start: string) => Effect.Effect<void, BackendError>

@@ -16,12 +16,14 @@ import {
   late,
   send,
   sending,
-  sendTogether
+  sendTogether,
+  socketOf
 } from "./driver.js"
-import { type Link, realSleep } from "./link.js"
+import type { Link } from "./link.js"
 import { pages, undisturbed } from "./passes.js"
 import type { Service } from "./RedisClient.js"
 import { scripted } from "./scripted.js"
+import { Strays } from "./strays.js"
 import { type Done, publish, settleStep, type Steps } from "./steps.js"
 import { pushText } from "./subscriptions.js"
 import { transactional } from "./transactional.js"
@@ -50,6 +52,10 @@ export const make = (client: Service): CacheBackend => {
     })
 
   const [main] = client.links
+  const strays = new Strays(
+    (wireKey) => socketOf(client.linkOf(wireKey).nodeOf(wireKey)),
+    client.limits.commandTimeout
+  )
 
   /** By connection, and on a cluster by slot: MGET takes keys of one alone. */
   const groupOf = (key: string): Link | number =>
@@ -82,18 +88,14 @@ export const make = (client: Service): CacheBackend => {
       const wireKey = toWire(key)
       const link = client.linkOf(wireKey)
       const deadline = link.clockOf(wireKey).at(time) + commandTimeout
-      const isSent = link.sender() !== undefined
-      const sentAt = performance.now()
+      const stray = strays.make(wireKey)
       return step(key, (steps, own, place) =>
         steps.set(own, place, stored, keepFor, deadline)
       ).pipe(
-        // ◆ The connection broke with the command on its way: the server may execute
-        // it until its deadline. An invalidation that is replayed and confirmed
-        // before that would not outlast it; so it is not told before.
-        Effect.tapErrorTag("BackendError", ({ reason }) =>
-          isSent && reason === "Unavailable"
-            ? realSleep(Math.max(0, sentAt + commandTimeout - performance.now()))
-            : Effect.void
+        // ◆ With the command on its way the caller leaves, or the connection breaks: an
+        // invalidation that is replayed and confirmed must outlast it.
+        Effect.onExit((exit) =>
+          Exit.isSuccess(exit) ? Effect.void : Effect.sync(() => strays.add(stray))
         ),
         Effect.filterOrElse(
           (isInTime) => isInTime,
@@ -102,6 +104,14 @@ export const make = (client: Service): CacheBackend => {
         Effect.asVoid
       )
     })
+
+  const invalidate: CacheBackend["invalidate"] = (key) => {
+    const wireKey = toWire(key)
+    return Effect.zipRight(
+      strays.outlast("invalidate", (it) => it === wireKey),
+      step(key, (steps, link, place) => steps.invalidate(link, place))
+    )
+  }
 
   /** ◆ Leases first: a holder that commits between the passes must find its lease gone. */
   const clear: CacheBackend["clear"] = (start) => {
@@ -132,10 +142,12 @@ export const make = (client: Service): CacheBackend => {
         }
       )
     )
-    return Effect.zipRight(
-      undisturbed(main, Effect.zipRight(leases, values)),
-      publish(main, prefix, pushText("cleared", "", wireStart))
-    )
+    return strays
+      .outlast("clear", (key) => key.startsWith(wireStart))
+      .pipe(
+        Effect.zipRight(undisturbed(main, Effect.zipRight(leases, values))),
+        Effect.zipRight(publish(main, prefix, pushText("cleared", "", wireStart)))
+      )
   }
 
   return {
@@ -155,7 +167,7 @@ export const make = (client: Service): CacheBackend => {
       step(key, (steps, link, place) => steps.commit(link, place, token, stored, keepFor)),
     release: (key, token) => step(key, (steps, link, place) => steps.release(link, place, token)),
     set,
-    invalidate: (key) => step(key, (steps, link, place) => steps.invalidate(link, place)),
+    invalidate,
     clear,
     keys: (start) =>
       Stream.mapConcat(pages(main, "keys", toWire(start)), (keys) => keys.map(fromWire)),

@@ -25,9 +25,9 @@ import type { Link } from "./link.js"
 import { type Done, keepText } from "./steps.js"
 
 /**
- * Settles in time, also for a caller that must not be interrupted; what has not
- * begun by then, for others had their turn, never does. What has begun goes on to
- * its end behind: a WATCH would be left to whoever comes next.
+ * Settles in time, also for a caller that must not be interrupted. What has not begun by
+ * then, or when its caller leaves, for others had their turn, never does. What has begun
+ * goes on to its end behind: a WATCH would be left to whoever comes next.
  */
 export const inTime = <A>(
   command: string,
@@ -45,6 +45,7 @@ export const inTime = <A>(
         clearTimeout(timer)
         resume(exit)
       })
+      return Effect.sync(() => fiber.unsafeInterruptAsFork(FiberId.none))
     })
   )
 

@@ -76,12 +76,12 @@ export const transactional = (commandTimeout: number): Steps => {
         place,
         plain((cell, now) => Lease.revoke(cell, now, "written"))
       ),
-    // EXEC cannot ask for the time. But a key that lives as long as the command
-    // may take, and is watched, makes it do nothing once it has run out.
-    set: (link, place, stored, keepFor) => {
+    // EXEC cannot ask for the time. But a key that lives until the deadline, and is
+    // watched, makes it do nothing once it has run out.
+    set: (link, place, stored, keepFor, deadline) => {
       const setting = Effect.suspend(() => {
         const guard = guardOf(place, globalThis.crypto.randomUUID())
-        const guarding: Call = ["SET", guard, "1", "PX", commandTimeout]
+        const guarding: Call = ["SET", guard, "1", "PXAT", Math.floor(deadline)]
         return Effect.flatMap(sendTogether(link.nodeOf(place.entry), "set", [guarding]), ([set]) =>
           set !== undefined && isAnswered(set)
             ? step(

@@ -1,4 +1,5 @@
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import { describe, expect, it } from "vitest"
 import { BackendError, Cache, type CacheBackend, MemoryBackend } from "effect-larder"
@@ -216,6 +217,18 @@ const plain: Effect.Effect<CacheBackend> = Effect.map(
   })
 )
 
+/** A backend that forgets a set whose caller has left, and does not wait for it. */
+const forgetful: Effect.Effect<CacheBackend> = Effect.map(MemoryBackend.make(), (backend) => ({
+  ...backend,
+  set: (...args) => {
+    const slowly = Effect.repeatN(Effect.yieldNow(), 20)
+    return Effect.flatMap(
+      Effect.forkDaemon(Effect.zipRight(slowly, backend.set(...args))),
+      Fiber.join
+    )
+  }
+}))
+
 describe("the suites", () => {
   it("object to nothing where no rule is broken", async () => {
     const backend = await backendSuite({})
@@ -250,6 +263,13 @@ describe("the suites", () => {
     const cache = await cacheSuite(mutation.options, mutation.cache)
     expect(cache.passed).toEqual([])
     expect(cache.failed.toSorted()).toEqual([...mutation.cache].toSorted())
+  })
+
+  it("object to a backend whose sets come after what followed them", async () => {
+    const { failed } = await verdictOn((tests) =>
+      cacheBackendConformance("forgetful", forgetful, tests)
+    )
+    expect(failed).toEqual(["invalidate outlasts a set whose caller has left"])
   })
 
   it("say what was expected, what was seen, and by which rule", async () => {

@@ -271,22 +271,37 @@ describeWithServer("a fault of Redis", ["redis-server"], () => {
     )
   }
 
-  // The set is on its way for nine tenths of its time, and the connection breaks:
-  // the server may still execute it, but for the last tenth alone.
-  it.scopedLive("in a set is told at its deadline, and not later", () =>
+  // The connection breaks with the set on its way: the server may execute it until its
+  // deadline, and an invalidation that is confirmed before that would not outlast it.
+  it.scopedLive("in a set is told at once, and what it leaves is confirmed after its deadline", () =>
     withLog(() =>
       Effect.gen(function* () {
         const server = yield* startRedis({ own: true })
         const proxy = yield* FaultProxy.make(server)
-        const { run } = yield* startInstance({ url: proxy.url, commandTimeout: "1 second" })
-        yield* proxy.hold(([name = ""]) => name.startsWith("eval"))
-        const set = yield* Effect.fork(timed(run(Cache.set("k", 1))))
-        const held = yield* proxy.next()
-        yield* Effect.sleep("900 millis")
-        yield* held.reset
-        const [took] = yield* Fiber.join(set)
+        const here = yield* startInstance({ url: proxy.url, commandTimeout: "1 second" })
+        const there = yield* startInstance({ url: server.url })
+        yield* here.run(Cache.set("k", "so that the server knows the script"))
+        yield* proxy.hold(([name]) => name === "evalsha")
+        const [took] = yield* timed(
+          Effect.gen(function* () {
+            const set = yield* Effect.fork(timed(here.run(Cache.set("k", "old"))))
+            const held = yield* proxy.next()
+            yield* proxy.hold(() => false)
+            yield* held.reset
+            const [took] = yield* Fiber.join(set)
+            expect(took).toBeLessThan(slack)
+            expect(yield* pendingOf(here)).toBe(1)
+            // Nor does one that is asked for confirm what it carries before.
+            yield* here.run(Cache.invalidate("k"))
+            yield* eventually(
+              Effect.map(pendingOf(here), (pending) => pending === 0),
+              "nothing is pending"
+            )
+            yield* held.execute
+          })
+        )
         expect(took).toBeGreaterThan(990)
-        expect(took).toBeLessThan(1_000 + slack)
+        expect(yield* there.run(Cache.get("k"))).toEqual(Option.none())
       })
     )
   )
@@ -309,6 +324,61 @@ describeWithServer("a fault of Redis", ["redis-server"], () => {
         expect(took).toBeLessThan(1_000 + slack)
       })
     )
+  )
+
+  // The set is on its way │ its caller leaves │ the connection breaks │ connected again │
+  // the invalidation that it left is replayed │ the server executes the set.
+  it.scopedLive("in a set whose caller has left is not confirmed before its deadline", () =>
+    withLog(() =>
+      Effect.gen(function* () {
+        const server = yield* startRedis({ own: true })
+        const proxy = yield* FaultProxy.make(server)
+        const here = yield* startInstance({ url: proxy.url, commandTimeout: "1 second" })
+        const there = yield* startInstance({ url: server.url })
+        yield* here.run(Cache.set("k", "so that the server knows the script"))
+        yield* proxy.hold(([name]) => name === "evalsha")
+        const set = yield* Effect.fork(here.run(Cache.set("k", "old")))
+        const held = yield* proxy.next()
+        const [took] = yield* timed(Fiber.interrupt(set))
+        expect(took).toBeLessThan(slack)
+        yield* proxy.hold(() => false)
+        yield* held.reset
+        yield* eventually(
+          Effect.map(pendingOf(here), (pending) => pending === 0),
+          "nothing is pending"
+        )
+        yield* held.execute
+        expect(yield* there.run(Cache.get("k"))).toEqual(Option.none())
+      })
+    )
+  )
+
+  // The guard is on its way │ its caller leaves │ an invalidation is asked for │ the
+  // guard is answered: the value would be written after what is to remove it.
+  it.scopedLive(
+    "in a set without scripts whose caller has left is followed by what comes after",
+    () =>
+      withLog(() =>
+        Effect.gen(function* () {
+          const server = yield* startRedis({ own: true, scripting: false })
+          const proxy = yield* FaultProxy.make(server)
+          const here = yield* startInstance({ url: proxy.url, commandTimeout: "2 seconds" })
+          const there = yield* startInstance({ url: server.url })
+          yield* here.run(Cache.set("k", "found out whether there are scripts"))
+          yield* proxy.hold(([name]) => name === "set")
+          const set = yield* Effect.fork(here.run(Cache.set("k", "old")))
+          const guard = yield* proxy.next()
+          yield* Fiber.interrupt(set)
+          yield* proxy.hold(() => false)
+          const invalidation = yield* Effect.fork(here.run(Cache.invalidate("k")))
+          yield* Effect.sleep("300 millis")
+          yield* guard.pass
+          yield* Fiber.join(invalidation)
+          yield* Effect.sleep("100 millis")
+          expect(yield* there.run(Cache.get("k"))).toEqual(Option.none())
+          expect(yield* pendingOf(here)).toBe(0)
+        })
+      )
   )
 
   // The set is sent; the server's clock is set an hour forward; the set arrives.

@@ -109,8 +109,6 @@ interface Way {
   readonly isBinary: boolean
   /** Are pushes sent in the step itself? Then there is nothing left to be sent. */
   readonly pushesItself: boolean
-  /** Does `set` go by the deadline that it is given? */
-  readonly knowsDeadline: boolean
   /** How many to try. */
   readonly sequences: number
 }
@@ -120,28 +118,24 @@ const ways: Readonly<Record<string, Way>> = {
     steps: () => scripted(false),
     isBinary: false,
     pushesItself: false,
-    knowsDeadline: true,
     sequences: 960
   },
   "by script, which pushes itself, of bytes": {
     steps: () => scripted(true),
     isBinary: true,
     pushesItself: true,
-    knowsDeadline: true,
     sequences: 960
   },
   "by transaction": {
     steps: ({ limits }) => transactional(limits.commandTimeout),
     isBinary: false,
     pushesItself: false,
-    knowsDeadline: false,
     sequences: 480
   },
   "by transaction, of bytes": {
     steps: ({ limits }) => transactional(limits.commandTimeout),
     isBinary: true,
     pushesItself: false,
-    knowsDeadline: false,
     sequences: 480
   }
 }
@@ -215,7 +209,6 @@ const perform = (stage: Stage, commands: ReadonlyArray<Command>) =>
     const pushes: Array<string> = []
     let last = "no header"
     for (const { key, operation, token } of commands) {
-      if (operation.name === "late set" && !way.knowsDeadline) continue
       if (operation.name === "pass") {
         yield* stage.pass(operation.millis)
         continue
@@ -491,14 +484,17 @@ describeWithServer(
         })
         const place = placeOf(`${prefix}:late`)
         const link = stage.client.linkOf(place.entry)
+        const { commandTimeout } = stage.client.limits
+        const [seconds = 0, micros = 0] = yield* Effect.promise(() => stage.raw.time())
+        const deadline = seconds * 1_000 + micros / 1_000 + commandTimeout
         // The guard is set; somebody else has the connection for a command's time and longer.
         yield* link.turn.take(1)
-        const setting = yield* Effect.fork(stage.steps.set(link, place, "late", Infinity, 0))
+        const setting = yield* Effect.fork(stage.steps.set(link, place, "late", Infinity, deadline))
         yield* Effect.repeat(
           Effect.promise(() => stage.raw.dbsize()),
           { until: (size) => size > 0 }
         )
-        yield* stepClock(stage.client.limits.commandTimeout + 1)
+        yield* stepClock(commandTimeout + 1)
         yield* link.turn.release(1)
         expect((yield* setting).reply).toBe(false)
         expect(yield* Effect.promise(() => stage.raw.get(place.entry))).toBeNull()

@@ -1,5 +1,6 @@
 /** Writes overtake what is being rebuilt: what was set or invalidated meanwhile wins. */
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import type { BackendError } from "../../../port/CacheBackend.js"
 import { expectEqual } from "../expectation.js"
 import type { Group } from "../register.js"
@@ -24,6 +25,10 @@ const answers =
   "invalidate says whether an entry was there; one that is stale counts, a lease does not"
 const oneStep =
   "commit, set and invalidate are each one step: between compare and store nothing comes"
+
+const outlasts =
+  "an invalidation that is confirmed outlasts every set that was begun before it, also one whose " +
+  "caller has left"
 
 /** After it, the rebuild that was under way has no rights any more. */
 const expectRevoked = (subject: Subject, key: string, token: string, what: string) =>
@@ -103,6 +108,36 @@ export const writes: Group<Subject> = {
           yield* expectEqual("of a stale entry", yield* invalidate, true)
           yield* take(subject, key())
           yield* expectEqual("of a lease alone", yield* invalidate, false)
+        })
+    },
+    {
+      name: "invalidate outlasts a set whose caller has left",
+      rule: outlasts,
+      run: (subject) =>
+        Effect.gen(function* () {
+          const { backend } = subject
+          const keys = Array.from({ length: 60 }, (_, index) => subject.key(`left:${index}`))
+          const set = yield* entry(subject)
+          yield* Effect.forEach(
+            keys,
+            (key, index) =>
+              Effect.gen(function* () {
+                const setting = yield* Effect.fork(backend.set(key, set, long))
+                // Some leave before it is sent, and some when it has been executed.
+                yield* Effect.repeatN(Effect.yieldNow(), index % 6)
+                yield* Fiber.interrupt(setting)
+                yield* backend.invalidate(key)
+              }),
+            { concurrency: 16, discard: true }
+          )
+          // What comes after it would be behind what went before.
+          yield* Effect.forEach(keys, backend.holder, { concurrency: 16, discard: true })
+          const left = yield* getMany(subject, keys)
+          yield* expectEqual(
+            "what is stored after set, left by its caller, and invalidate, on 60 keys",
+            left,
+            left.map(() => undefined)
+          )
         })
     },
     {
