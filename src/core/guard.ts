@@ -11,9 +11,9 @@ export const guarded = (inner: CacheBackend): CacheBackend => ({
   get capabilities() {
     return inner.capabilities
   },
-  status: inner.status && statusOrNone(inner.name, inner.status),
-  groupOf: inner.groupOf && groupOrNone(inner.groupOf),
-  serverTime: (monotonic) => inner.serverTime(monotonic),
+  status: inner.status && (() => statusOrNone(inner)),
+  groupOf: inner.groupOf && ((key) => groupOrNone(inner, key)),
+  serverTime: lastGood(inner),
   // Not suspended: it may be one that needs no fiber.
   getMany: (keys) => {
     try {
@@ -36,21 +36,34 @@ export const guarded = (inner: CacheBackend): CacheBackend => ({
 })
 
 /** Who throws instead of saying how the server is knows nothing against it. */
-const statusOrNone = (address: string, status: () => BackendStatus) => (): BackendStatus => {
+const statusOrNone = (inner: CacheBackend): BackendStatus => {
+  const none = { address: inner.name, isReachable: true }
   try {
-    return status()
+    return inner.status?.() ?? none
   } catch {
-    return { address, isReachable: true }
+    return none
   }
 }
 
 /** Who throws instead of naming a group gets all such keys in one. */
-const groupOrNone =
-  (groupOf: (key: string) => unknown) =>
-  (key: string): unknown => {
-    try {
-      return groupOf(key)
-    } catch {
-      return undefined
-    }
+const groupOrNone = (inner: CacheBackend, key: string): unknown => {
+  try {
+    return inner.groupOf?.(key)
+  } catch {
+    return undefined
   }
+}
+
+/** Who throws instead of telling the time is as far ahead of us as it was. */
+const lastGood = (inner: CacheBackend): CacheBackend["serverTime"] => {
+  let ahead = 0
+  return (monotonic) => {
+    try {
+      const time = inner.serverTime(monotonic)
+      if (Number.isFinite(time)) ahead = time - monotonic
+    } catch {
+      // As before.
+    }
+    return monotonic + ahead
+  }
+}

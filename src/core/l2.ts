@@ -47,27 +47,29 @@ export const make = (
     // The first to be added, so the last to be run: a creator that is interrupted may
     // have much to put in order, and keeps its lease meanwhile.
     yield* Scope.addFinalizer(scope, renewals.stop)
-    const replay = (on: CacheBackend, { kind, target }: Unconfirmed) =>
+    const replay = (on: CacheBackend, { isOverflow, kind, target }: Unconfirmed) =>
       kind === "key"
         ? on.invalidate(fullKey(settings, target))
-        : clearing(on, fullKey(settings, target))
+        : clearing(on, fullKey(settings, target), isOverflow)
     const pending = new Pending(
       {
         ready: breaker === undefined ? Effect.void : untilClosed(breaker),
         canClear: () => backend.capabilities.scan,
         command: (unconfirmed) => replay(backend, unconfirmed),
-        onConfirmed: ({ target }) => events.emit({ _tag: "invalidationConfirmed", key: target })
+        onConfirmed: ({ target }) => events.emit({ _tag: "invalidationConfirmed", key: target }),
+        onFault: ({ kind }, cause) =>
+          countFault({ log }, tally, kind === "key" ? "invalidate" : "clear", cause)
       },
       behind
     )
     if (breaker !== undefined) {
       tellTransitions(breaker, backend, events, log)
       const probe = Effect.suspend((): Effect.Effect<unknown, BackendError> => {
-        const { first } = pending
-        return first === undefined
+        const { single } = pending
+        return single === undefined
           ? inner.getMany([fullKey(settings, "")])
-          : Effect.tapErrorCause(pending.carry(first, replay(inner, first)), () =>
-              Effect.sync(() => pending.postpone(first))
+          : Effect.tapErrorCause(pending.carry(single, replay(inner, single)), () =>
+              Effect.sync(() => pending.postpone(single))
             )
       })
       const isReachable = () => inner.status?.().isReachable !== false
@@ -100,6 +102,10 @@ export const make = (
     }
   })
 
-/** One that came late may turn out not to. */
-const clearing = (backend: CacheBackend, start: string): Effect.Effect<void, BackendError> =>
-  backend.capabilities.scan ? backend.clear(start) : cannotClear(backend)
+/** One that came late may turn out not to be able to. */
+const clearing = (
+  backend: CacheBackend,
+  start: string,
+  mustClear: boolean
+): Effect.Effect<void, BackendError> =>
+  backend.capabilities.scan || mustClear ? backend.clear(start) : cannotClear(backend)

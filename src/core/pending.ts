@@ -6,13 +6,14 @@
  * removes only the record that it carried, by identity: a write that failed
  * meanwhile has left another.
  */
+import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import * as Schedule from "effect/Schedule"
 import type { BackendError } from "../port/CacheBackend.js"
 
-/** Beyond this many keys, the whole prefix is pending instead. */
+/** Beyond this many keys, or so many prefixes, all is pending instead. */
 const maxKeys = 10_000
+const maxStarts = 100
 
 /** How long the background waits between two attempts. */
 const backoff = Schedule.exponential("100 millis").pipe(
@@ -25,6 +26,8 @@ export interface Unconfirmed {
   readonly kind: "key" | "start"
   /** A user's key, or what the keys begin with (`clear`). */
   readonly target: string
+  /** It stands for keys that were too many: a backend that cannot clear has not confirmed it. */
+  readonly isOverflow: boolean
 }
 
 export interface Replay {
@@ -34,6 +37,10 @@ export interface Replay {
   readonly canClear: () => boolean
   readonly command: (unconfirmed: Unconfirmed) => Effect.Effect<unknown, BackendError>
   readonly onConfirmed: (unconfirmed: Unconfirmed) => void
+  readonly onFault: (
+    unconfirmed: Unconfirmed,
+    cause: Cause.Cause<BackendError>
+  ) => Effect.Effect<void>
 }
 
 export class Pending {
@@ -54,22 +61,32 @@ export class Pending {
 
   has(key: string): boolean {
     if (this.size === 0) return false
-    if (this.keys.has(key)) return true
+    return this.keys.has(key) || this.isToBeCleared(key)
+  }
+
+  /** Is it of a prefix that is pending? */
+  isToBeCleared(key: string): boolean {
     for (const start of this.starts.keys()) if (key.startsWith(start)) return true
     return false
   }
 
   add(kind: Unconfirmed["kind"], target: string): void {
-    if (
-      kind === "key" &&
-      this.replay.canClear() &&
-      this.keys.size >= maxKeys &&
-      !this.keys.has(target)
-    ) {
+    const records = this.recordsOf(kind)
+    const isNew = !records.has(target)
+    if (kind === "key" && isNew && records.size >= maxKeys && this.replay.canClear()) {
       this.keys.clear()
-      return this.add("start", "")
+      return this.put({ kind: "start", target: "", isOverflow: true })
     }
-    this.recordsOf(kind).set(target, { kind, target })
+    if (kind === "start" && isNew && records.size >= maxStarts) {
+      const isOverflow = this.starts.get("")?.isOverflow ?? false
+      this.starts.clear()
+      return this.put({ kind, target: "", isOverflow })
+    }
+    this.put({ kind, target, isOverflow: records.get(target)?.isOverflow ?? false })
+  }
+
+  private put(unconfirmed: Unconfirmed): void {
+    this.recordsOf(unconfirmed.kind).set(unconfirmed.target, unconfirmed)
     if (this.isReplaying) return
     this.isReplaying = true
     this.fork(this.replayAll)
@@ -80,32 +97,30 @@ export class Pending {
     return this.keys.get(key)
   }
 
-  /** Replays what concerns the key, before another command on it; true: nothing is left. */
+  /**
+   * Replays what concerns the key, before another command on it; true: nothing is left. A
+   * prefix is left to the background: each caller would clear it anew, and wait for it.
+   */
   before(key: string): Effect.Effect<boolean> {
     return Effect.suspend(() => {
       if (!this.has(key)) return Effect.succeed(true)
-      const concerned = this.all().filter(({ kind, target }) =>
-        kind === "key" ? target === key : key.startsWith(target)
-      )
-      return Effect.map(
-        Effect.every(concerned, (unconfirmed) => this.attempt(unconfirmed)),
-        () => !this.has(key)
-      )
+      const own = this.keys.get(key)
+      const attempt = own === undefined ? Effect.void : this.attempt(own)
+      return Effect.map(attempt, () => !this.has(key))
     })
   }
 
-  /** The one to be replayed first: what concerns many keys goes before what concerns one. */
-  get first(): Unconfirmed | undefined {
-    const [first] = this.starts.size > 0 ? this.starts.values() : this.keys.values()
-    return first
+  /** One that is a single command: a prefix takes as many as the server has keys. */
+  get single(): Unconfirmed | undefined {
+    const [single] = this.keys.values()
+    return single
   }
 
   /** The others go first, next time: it may be alone in that it fails. */
-  postpone(unconfirmed: Unconfirmed): void {
-    if (!this.isPending(unconfirmed)) return
-    const records = this.recordsOf(unconfirmed.kind)
-    records.delete(unconfirmed.target)
-    records.set(unconfirmed.target, unconfirmed)
+  postpone(single: Unconfirmed): void {
+    if (!this.isPending(single)) return
+    this.keys.delete(single.target)
+    this.keys.set(single.target, single)
   }
 
   /** A command that carries it: to confirm that one is to confirm this. */
@@ -144,8 +159,10 @@ export class Pending {
       // Noted for this round │ carried by another command, and confirmed │ `set` │ replayed:
       // that would remove what was set.
       if (!this.isPending(unconfirmed)) return Effect.succeed(true)
-      const command = this.carry(unconfirmed, this.replay.command(unconfirmed))
-      return Effect.map(Effect.exit(command), Exit.isSuccess)
+      return Effect.matchCauseEffect(this.carry(unconfirmed, this.replay.command(unconfirmed)), {
+        onFailure: (cause) => Effect.as(this.replay.onFault(unconfirmed, cause), false),
+        onSuccess: () => Effect.succeed(true)
+      })
     })
   }
 

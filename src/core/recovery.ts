@@ -1,8 +1,9 @@
 /**
  * Finding out, behind, that L2 is back: no caller's request is a probe.
  *
- * What is pending goes first. The probe that closes the circuit is an invalidation that
- * the server has yet to hear of, if there is one, and else the cheapest command there is.
+ * A probe is an invalidation of one key that the server has yet to hear of, if there is
+ * one, and else the cheapest command there is. A prefix is not cleared by a probe: that is
+ * as many commands as the server has keys, and what is pending is not read meanwhile.
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"

@@ -47,24 +47,27 @@ export const set = (
     // delta 0: nobody measured how long it took, so it is never refreshed early.
     const entry = entryFor(path, written, { exit: Exit.succeed(value), endedAt: time, delta: 0 })
     const { l2 } = path
+    const touched: Touched = { kind: "key", target: key }
     // What is not stored must not leave what it was to replace.
     const remove = Effect.asVoid(invalidate(path, key))
     if (entry === undefined) return remove
     const put = Effect.sync(() => {
-      overtake(path, { kind: "key", target: key })
+      overtake(path, touched)
       path.l1?.put(key, entry)
     })
     if (l2 === undefined && !path.isStrict) return put
     return Effect.flatMap(encodeEntry(path, written, entry), (payload) => {
       if (Option.isNone(payload)) return remove
       if (l2 === undefined) return put
+      // Not sent, and what it was to replace is to be removed already.
+      if (l2.pending.isToBeCleared(key)) return Effect.sync(() => overtake(path, touched))
       const { keepFor, stored } = toL2(l2, entry, payload.value, time)
       // It must not overtake an invalidation that the server has yet to see:
       // replayed after it, that one would remove what was set.
       const command = Effect.flatMap(l2.pending.before(key), (isClear) =>
         isClear ? l2.backend.set(fullKey(path, key), stored, keepFor) : unsent(l2)
       )
-      return writeL2(path, l2, { kind: "key", target: key }, "set", command, undefined)
+      return writeL2(path, l2, touched, "set", command, undefined)
     })
   })
 

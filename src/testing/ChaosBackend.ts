@@ -238,8 +238,8 @@ export const make = (
       backend: {
         name: inner.name,
         capabilities: inner.capabilities,
-        status: inner.status,
-        groupOf: inner.groupOf,
+        status: inner.status?.bind(inner),
+        groupOf: inner.groupOf?.bind(inner),
         serverTime: (monotonic) => inner.serverTime(monotonic),
         getMany: (keys) => command("getMany", inner.getMany(keys)),
         lease: (key, request) => command("lease", inner.lease(key, request)),

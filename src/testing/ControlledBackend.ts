@@ -135,8 +135,8 @@ export const make = (inner: CacheBackend): Effect.Effect<ControlledBackend> =>
       backend: {
         name: inner.name,
         capabilities: inner.capabilities,
-        status: inner.status,
-        groupOf: inner.groupOf,
+        status: inner.status?.bind(inner),
+        groupOf: inner.groupOf?.bind(inner),
         serverTime: (monotonic) => inner.serverTime(monotonic),
         keys: (start) => inner.keys(start),
         getMany: (keys) => control("getMany", keys, inner.getMany(keys)),

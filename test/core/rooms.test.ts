@@ -26,6 +26,7 @@ import { closesCycle } from "../../src/core/nesting.js"
 import { Waiters } from "../../src/core/waiting.js"
 import { millis } from "../../src/core/option.js"
 import type { Rebuild } from "../../src/core/rebuild.js"
+import { ofLevel, withLog } from "../redis/log.js"
 import { advance, load, makeRow, settleDown, startProcess, startServer } from "../protocol/world.js"
 
 describe("nesting", () => {
@@ -261,7 +262,7 @@ describe("a closed cache", () => {
 })
 
 describe("what is pending", () => {
-  it.scoped("for one region touches no other, and goes before a set within it", () =>
+  it.scoped("for one region touches no other, and a set within it is not sent before", () =>
     Effect.gen(function* () {
       const here = yield* startProcess(yield* startServer())
       const value = Schema.Number
@@ -273,10 +274,71 @@ describe("what is pending", () => {
       yield* clearing
       yield* here.run(right.set("k", 1))
       expect(yield* here.run(right.get("k"))).toEqual(Option.some(1))
-      yield* here.release
       yield* here.run(left.set("k", 2))
-      expect(yield* here.run(left.get("k"))).toEqual(Option.some(2))
+      expect(yield* here.run(left.get("k"))).toEqual(Option.none())
+      yield* here.release
+      yield* advance("1 second")
+      expect(yield* here.run(left.get("k"))).toEqual(Option.none())
+      yield* here.run(left.set("k", 3))
+      expect(yield* here.run(left.get("k"))).toEqual(Option.some(3))
     })
+  )
+
+  it.scoped("for a prefix is cleared once, however much is set under it meanwhile", () =>
+    Effect.gen(function* () {
+      const here = yield* startProcess(yield* startServer())
+      yield* here.hold("clear")
+      const clearing = yield* Effect.fork(here.run(Cache.clear))
+      yield* (yield* here.next("clear")).lose
+      yield* clearing
+      const replay = yield* here.next("clear")
+      const sets = Array.from({ length: 200 }, (_, key) => Cache.set(String(key), key))
+      yield* Effect.all(sets.map(here.run), { concurrency: "unbounded", discard: true })
+      expect((yield* here.run(Cache.health)).pendingInvalidations).toBe(1)
+      yield* replay.pass
+      yield* settleDown
+      expect((yield* here.run(Cache.health)).pendingInvalidations).toBe(0)
+      expect(yield* here.sent).toEqual(["clear", "clear"])
+    })
+  )
+
+  it.scoped("for more than a hundred regions is for all", () =>
+    Effect.gen(function* () {
+      const server = yield* startServer()
+      const fault = new BackendError({ backend: "memory", command: "any", reason: "Refused" })
+      const here = yield* startProcess({ ...server, clear: () => Effect.fail(fault) })
+      const pending = Effect.map(here.run(Cache.health), (health) => health.pendingInvalidations)
+      const clear = (region: number) =>
+        here.run(CacheRegion.make({ name: String(region), value: Schema.Number }).clear)
+      for (let region = 0; region < 100; region++) yield* clear(region)
+      expect(yield* pending).toBe(100)
+      yield* clear(50)
+      expect(yield* pending).toBe(100)
+      yield* clear(100)
+      expect(yield* pending).toBe(1)
+      yield* here.run(Cache.getOrCreate("untouched", Effect.succeed(1)))
+      expect((yield* here.run(Cache.counters)).bypassed).toBe(1)
+    })
+  )
+
+  it.scoped("and fails again is counted, and said in the log as often as any other fault", () =>
+    withLog((lines) =>
+      Effect.gen(function* () {
+        const server = yield* startServer()
+        const fault = new BackendError({ backend: "memory", command: "any", reason: "Refused" })
+        const here = yield* startProcess({ ...server, invalidate: () => Effect.fail(fault) })
+        const errors = Effect.map(here.run(Cache.counters), ({ backendErrors }) => backendErrors)
+        yield* here.run(Cache.invalidate("k"))
+        yield* settleDown
+        const first = yield* errors
+        yield* advance("1 minute")
+        expect(yield* errors).toBeGreaterThan(first + 10)
+        const warnings = ofLevel(lines, "WARN")
+        expect(warnings.length).toBeGreaterThan(1)
+        expect(warnings.length).toBeLessThan(4)
+        for (const line of warnings) expect(line).toContain("Cache command invalidate failed")
+      })
+    )
   )
 
   it.scoped("is confirmed by an invalidation of the same key", () =>

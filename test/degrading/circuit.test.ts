@@ -8,7 +8,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/TestClock"
-import { BackendError, Cache, MemoryBackend } from "effect-larder"
+import { BackendError, Cache, type CacheBackend, MemoryBackend } from "effect-larder"
 import { ControlledBackend } from "effect-larder/testing"
 import * as Breaker from "../../src/core/breaker.js"
 import * as Core from "../../src/core/cache.js"
@@ -166,6 +166,49 @@ describe("the circuit to a backend", () => {
         const exit = yield* Effect.exit(Layer.build(Cache.fromBackend(backend, { breaker })))
         expect(Exit.isFailure(exit) && String(exit.cause)).toContain(Object.keys(breaker)[0])
       }
+    })
+  )
+})
+
+describe("a backend that is an object of a class", () => {
+  /** Its methods need it: they are no functions that stand alone. */
+  class Server {
+    private time = 0
+    private isThere = false
+    constructor(readonly inner: CacheBackend) {}
+    status() {
+      return { address: "class://", isReachable: this.isThere, reason: "no route" }
+    }
+    serverTime(monotonic: number) {
+      if (this.time++ > 0) throw new Error("the clock is gone")
+      return this.inner.serverTime(monotonic)
+    }
+  }
+
+  it.scoped("says itself where it is, and whether anybody is there", () =>
+    Effect.gen(function* () {
+      const inner = yield* MemoryBackend.make()
+      const server: CacheBackend = Object.assign(new Server(inner), {
+        ...inner,
+        status: Server.prototype.status,
+        serverTime: Server.prototype.serverTime
+      })
+      const health = yield* Effect.provide(Cache.health, Cache.fromBackend(server))
+      expect(health).toMatchObject({ circuit: "open", reachable: false })
+      expect(health.address).toEqual(Option.some("class://"))
+    })
+  )
+
+  it.scoped("and throws when it is asked for the time keeps nobody from the value", () =>
+    Effect.gen(function* () {
+      const inner = yield* MemoryBackend.make()
+      const server = new Server(inner)
+      const backend = { ...inner, serverTime: (monotonic: number) => server.serverTime(monotonic) }
+      const process = yield* start({}, backend)
+      const lookup = process.run(Cache.getOrCreate("k", Effect.succeed(1)))
+      expect([yield* lookup, yield* lookup]).toEqual([1, 1])
+      yield* process.run(Cache.set("k", 2))
+      expect(yield* process.run(Cache.get("k"))).toEqual(Option.some(2))
     })
   )
 })

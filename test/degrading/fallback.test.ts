@@ -166,6 +166,25 @@ describe("a primary that cannot be built", () => {
     })
   )
 
+  it.scoped("may turn out to be one that cannot clear: keys that were too many stay pending", () =>
+    Effect.gen(function* () {
+      const server = yield* MemoryBackend.make()
+      const capabilities = { ...server.capabilities, scan: false }
+      const refused = new BackendError({ backend: "memory", command: "clear", reason: "Refused" })
+      const clear = () => Effect.fail(refused)
+      const process = yield* start(2, {}, { ...server, capabilities, clear })
+      const keys = Array.from({ length: 10_001 }, (_, key) => Cache.invalidate(String(key)))
+      yield* process.run(Effect.all(keys, { discard: true }))
+      // One that is asked for does not stand for them.
+      yield* process.run(Cache.clear)
+      expect(yield* process.health).toMatchObject({ pendingInvalidations: 1 })
+      yield* pass(60_000)
+      expect(yield* process.health).toMatchObject({ healthy: false, pendingInvalidations: 1 })
+      yield* process.run(Cache.getOrCreate("k", Effect.succeed(1)))
+      expect(yield* process.run(Cache.get("k"))).toEqual(Option.none())
+    })
+  )
+
   it.scoped("is given up when the schedule ends, and the cache goes on", () =>
     withLog((lines) =>
       Effect.gen(function* () {

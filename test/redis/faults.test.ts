@@ -273,37 +273,39 @@ describeWithServer("a fault of Redis", ["redis-server"], () => {
 
   // The connection breaks with the set on its way: the server may execute it until its
   // deadline, and an invalidation that is confirmed before that would not outlast it.
-  it.scopedLive("in a set is told at once, and what it leaves is confirmed after its deadline", () =>
-    withLog(() =>
-      Effect.gen(function* () {
-        const server = yield* startRedis({ own: true })
-        const proxy = yield* FaultProxy.make(server)
-        const here = yield* startInstance({ url: proxy.url, commandTimeout: "1 second" })
-        const there = yield* startInstance({ url: server.url })
-        yield* here.run(Cache.set("k", "so that the server knows the script"))
-        yield* proxy.hold(([name]) => name === "evalsha")
-        const [took] = yield* timed(
-          Effect.gen(function* () {
-            const set = yield* Effect.fork(timed(here.run(Cache.set("k", "old"))))
-            const held = yield* proxy.next()
-            yield* proxy.hold(() => false)
-            yield* held.reset
-            const [took] = yield* Fiber.join(set)
-            expect(took).toBeLessThan(slack)
-            expect(yield* pendingOf(here)).toBe(1)
-            // Nor does one that is asked for confirm what it carries before.
-            yield* here.run(Cache.invalidate("k"))
-            yield* eventually(
-              Effect.map(pendingOf(here), (pending) => pending === 0),
-              "nothing is pending"
-            )
-            yield* held.execute
-          })
-        )
-        expect(took).toBeGreaterThan(990)
-        expect(yield* there.run(Cache.get("k"))).toEqual(Option.none())
-      })
-    )
+  it.scopedLive(
+    "in a set is told at once, and what it leaves is confirmed after its deadline",
+    () =>
+      withLog(() =>
+        Effect.gen(function* () {
+          const server = yield* startRedis({ own: true })
+          const proxy = yield* FaultProxy.make(server)
+          const here = yield* startInstance({ url: proxy.url, commandTimeout: "1 second" })
+          const there = yield* startInstance({ url: server.url })
+          yield* here.run(Cache.set("k", "so that the server knows the script"))
+          yield* proxy.hold(([name]) => name === "evalsha")
+          const [took] = yield* timed(
+            Effect.gen(function* () {
+              const set = yield* Effect.fork(timed(here.run(Cache.set("k", "old"))))
+              const held = yield* proxy.next()
+              yield* proxy.hold(() => false)
+              yield* held.reset
+              const [took] = yield* Fiber.join(set)
+              expect(took).toBeLessThan(slack)
+              expect(yield* pendingOf(here)).toBe(1)
+              // Nor does one that is asked for confirm what it carries before.
+              yield* here.run(Cache.invalidate("k"))
+              yield* eventually(
+                Effect.map(pendingOf(here), (pending) => pending === 0),
+                "nothing is pending"
+              )
+              yield* held.execute
+            })
+          )
+          expect(took).toBeGreaterThan(990)
+          expect(yield* there.run(Cache.get("k"))).toEqual(Option.none())
+        })
+      )
   )
 
   // The first step, a key that lives as long as the set may take, is answered
