@@ -265,12 +265,14 @@ export class Cache extends Context.Tag("effect-larder/Cache")<Cache, Service>() 
   /**
    * A cache over a backend that may fail, with another in its place meanwhile: under a
    * circuit breaker, which finds out behind when the first one is back. Callers of one key
-   * share one run of its creator, whichever is used.
+   * share one run of its creator, whichever is used; one that began before the change goes
+   * on for those who came before it.
    *
    * With `NoopCache.backend` as the fallback nothing is kept during an outage. One that
    * keeps entries is used for one outage, and emptied after it; one that cannot be cleared
-   * is used for the first outage alone. Let it be empty when the program starts. If it is in this process, it does not see what
-   * others invalidate meanwhile. What was invalidated here is replayed to the first, as ever.
+   * is used for the first outage alone. Let it be empty when the program starts. If it is in
+   * this process, it does not see what others invalidate meanwhile. What was invalidated here
+   * is replayed to the first, as ever.
    *
    * A `primary` that fails to build is built again behind (`recovery`); a defect is a wrong
    * setting, and the layer's. That the fallback works is not seen to: it should need no server.

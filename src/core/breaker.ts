@@ -25,7 +25,8 @@ export type { Transition } from "./circuitTransitions.js"
  * - `state`: as it is. That an open one's time is up shows when the next call comes
  * - `transitions`: from now on, without end. Slow listeners lose the oldest: 256 are kept
  * - `trip` opens it, as if a call had failed once too often, and from any state for all of
- *   `openFor`; `reset` closes it. What comes of calls begun before is ignored
+ *   `openFor`; `reset` closes it, and takes their places from calls that never ended. What
+ *   comes of calls begun before is ignored
  *
  * @since 0.1.0
  * @category models
@@ -66,8 +67,9 @@ export const make = Effect.fnUntraced(function* (
   const { isFailure, name, rules } = yield* settings(options, reopensFrom)
   const clock = yield* Effect.clock
   const transitions = yield* Transitions.make(name)
-  // One for every probe in flight, also for one that a half-open of long ago has begun.
-  const permits = yield* TRef.make(rules.successThreshold)
+  // One for every probe in flight, also for one that a half-open of long ago has begun. To
+  // reset it is to issue all of them anew: what is given back of an earlier issue is void.
+  const permits = yield* TRef.make({ issue: 0, left: rules.successThreshold })
   const dateOf = () => DateTime.unsafeMake(clock.unsafeCurrentTimeMillis())
   let circuit = Circuit.initial
   let since = dateOf()
@@ -109,9 +111,17 @@ export const make = Effect.fnUntraced(function* (
     })
 
   const takePermit = STM.commit(
-    TRef.modify(permits, (left) => (left > 0 ? [true, left - 1] : [false, left]))
+    TRef.modify(permits, ({ issue, left }) =>
+      left > 0 ? [issue, { issue, left: left - 1 }] : [undefined, { issue, left }]
+    )
   )
-  const givePermit = STM.commit(TRef.update(permits, (left) => left + 1))
+  const givePermit = (of: number) =>
+    STM.commit(
+      TRef.update(permits, ({ issue, left }) => ({ issue, left: issue === of ? left + 1 : left }))
+    )
+  const reissue = STM.commit(
+    TRef.update(permits, ({ issue }) => ({ issue: issue + 1, left: rules.successThreshold }))
+  )
 
   const probe = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
     Effect.uninterruptibleMask((restore) => {
@@ -120,8 +130,8 @@ export const make = Effect.fnUntraced(function* (
         become(Circuit.ask(circuit, nowOf(clock)))
         return circuit.state === "open" ? reject : restore(judged(effect, circuit.generation))
       })
-      return Effect.flatMap(takePermit, (isTaken) =>
-        isTaken ? Effect.ensuring(attempt, givePermit) : reject
+      return Effect.flatMap(takePermit, (permit) =>
+        permit === undefined ? reject : Effect.ensuring(attempt, givePermit(permit))
       )
     })
 
@@ -137,7 +147,10 @@ export const make = Effect.fnUntraced(function* (
     state: Effect.sync(() => circuit.state),
     transitions: transitions.stream,
     trip: Effect.sync(() => become(Circuit.trip(circuit, nowOf(clock), rules))),
-    reset: Effect.sync(() => become(Circuit.reset(circuit))),
+    reset: Effect.zipRight(
+      reissue,
+      Effect.sync(() => become(Circuit.reset(circuit)))
+    ),
     unsafeState: () => circuit.state,
     unsafeSince: () => since,
     unsafeRetryAfter,

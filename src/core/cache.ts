@@ -37,9 +37,8 @@ export const make = (
 /** The service of a path, and all that goes on beside it until the scope closes. */
 export const serve = (path: Path): Effect.Effect<Service, never, Scope.Scope> =>
   Effect.gen(function* () {
-    const backend = path.l2?.backend.name ?? "memory"
     const since = yield* DateTime.now
-    yield* publishMetrics(path, backend)
+    yield* publishMetrics(path)
     yield* Effect.addFinalizer(() => Effect.sync(() => close(path)))
     if (path.l2 !== undefined) yield* begin(path, path.l2)
     return {

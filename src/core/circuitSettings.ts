@@ -18,8 +18,7 @@ import { wrong } from "./option.js"
  *   are let through at a time to find out; default 2
  * - `isFailure`: whether the error that a call failed with, or its defect, speaks against
  *   what is called; default: all do. One that does not counts as a success: something
- *   answered. It is not asked of interruptions, which are neither; if it throws, the error
- *   counts as one that does
+ *   answered. It is not asked of interruptions, which are neither
  *
  * @since 0.1.0
  * @category models
@@ -45,7 +44,7 @@ export const settings = (
 ): Effect.Effect<Settings> =>
   Effect.map(openFor(options.openFor), (openFor) => ({
     name: options.name ?? "default",
-    isFailure: judgeOf(options.isFailure ?? (() => true)),
+    isFailure: options.isFailure ?? (() => true),
     rules: {
       failureThreshold: threshold("failureThreshold", options.failureThreshold, 5),
       successThreshold: threshold("successThreshold", options.successThreshold, 2),
@@ -53,17 +52,6 @@ export const settings = (
       reopensFrom
     }
   }))
-
-/** Whatever the user's function does, the circuit hears how a call ended. */
-export const judgeOf =
-  (isFailure: (error: unknown) => boolean) =>
-  (error: unknown): boolean => {
-    try {
-      return isFailure(error)
-    } catch {
-      return true
-    }
-  }
 
 const threshold = (name: string, given: number | undefined, otherwise: number): number => {
   const count = given ?? otherwise

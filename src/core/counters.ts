@@ -52,36 +52,44 @@ export const snapshot = (tallies: Iterable<Readonly<Tally>>): CacheCounters => {
   return { ...sum, hitRate: lookups === 0 ? 0 : sum.hits / lookups }
 }
 
-/** Under which a cache's metrics are found. Never a key. */
+/** Under which a cache's metrics are found, besides its backend. Never a key. */
 export interface Labels {
   readonly cache: string
-  readonly backend: string
   readonly region?: string
 }
 
-const tagged = <M, I, O>(metric: Metric.Metric<M, I, O>, labels: Labels): Metric.Metric<M, I, O> =>
-  Object.entries(labels).reduce((it, [name, value]) => Metric.tagged(it, name, value), metric)
+const tagged = <M, I, O>(
+  metric: Metric.Metric<M, I, O>,
+  labels: Labels,
+  backend: string
+): Metric.Metric<M, I, O> =>
+  Object.entries({ ...labels, backend }).reduce(
+    (it, [name, value]) => Metric.tagged(it, name, value),
+    metric
+  )
 
 const sizeMetric = Metric.gauge("larder.cache.size")
 
-/** Gives a function that publishes how many entries L1 holds. */
-export const sizePublisher = (labels: Labels): ((size: number) => void) => {
-  const metric = tagged(sizeMetric, labels)
-  return (size) => metric.unsafeUpdate(size, [])
-}
+/** How many entries L1 holds. */
+export const publishSize = (size: number, labels: Labels, backend: string): void =>
+  tagged(sizeMetric, labels, backend).unsafeUpdate(size, [])
 
 /**
  * Gives a function that adds what has been counted since its last call to
  * Effect's metrics `larder.cache.…`.
  */
-export const publisher = (tally: Tally, labels: Labels): (() => void) => {
+export const publisher = (tally: Tally, labels: Labels): ((backend: string) => void) => {
   const published = emptyTally()
-  const metrics = names.map((name) => {
-    const metric = Metric.counter(`larder.cache.${name}`, { incremental: true })
-    return [name, tagged(metric, labels)] as const
-  })
-  return () => {
-    for (const [name, metric] of metrics) {
+  const metricsOf = (backend: string) =>
+    names.map((name) => {
+      const metric = Metric.counter(`larder.cache.${name}`, { incremental: true })
+      return [name, tagged(metric, labels, backend)] as const
+    })
+  let last = { backend: "", metrics: [] as ReturnType<typeof metricsOf> }
+  return (backend) => {
+    // One that is built late has its name by then.
+    if (backend !== last.backend) last = { backend, metrics: metricsOf(backend) }
+    for (const [name, metric] of last.metrics) {
       const added = tally[name] - published[name]
       if (added === 0) continue
       published[name] = tally[name]

@@ -11,7 +11,6 @@ import * as Stream from "effect/Stream"
 import { BackendError, type CacheBackend } from "../port/CacheBackend.js"
 import { Unfibered } from "../port/unfibered.js"
 import * as Breaker from "./breaker.js"
-import { judgeOf } from "./circuitSettings.js"
 import type { Events } from "./events.js"
 import type { Log } from "./log.js"
 import type { L2 } from "./path.js"
@@ -36,11 +35,16 @@ export const circuitTo = (
   if (options === undefined) {
     return Effect.succeed({ backend: inner, breaker: undefined, outage: () => undefined })
   }
-  // Noted before it may open the circuit: whoever hears of that is told why.
-  const judge = judgeOf(options.isFailure ?? isOutage)
+  // Noted before it may open the circuit: whoever hears of that is told why. And what the
+  // user's own throws is nothing that a caller is to hear of.
+  const judge = options.isFailure ?? isOutage
   const isFailure = (error: unknown): boolean => {
     log.note(error)
-    return judge(error)
+    try {
+      return judge(error)
+    } catch {
+      return true
+    }
   }
   const rules = { ...options, name: options.name ?? name, isFailure }
   return Effect.map(Breaker.make(rules, "probe"), (breaker) => {

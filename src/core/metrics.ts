@@ -1,7 +1,7 @@
-/** Publishes the counts, and how many entries L1 holds, as metrics, once a second, at no cost to a hit. */
+/** Publishes the counts, and the size of L1, as metrics: once a second, at no cost to a hit. */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import { publisher, sizePublisher } from "./counters.js"
+import { publisher, publishSize } from "./counters.js"
 import type { Path } from "./path.js"
 
 const interval = 1_000
@@ -11,22 +11,20 @@ const interval = 1_000
  * would warn of a clock nobody advances, and live it would keep a process that
  * has nothing else to do from ending.
  */
-export const publishMetrics = (
-  path: Path,
-  backend: string
-): Effect.Effect<void, never, Scope.Scope> => {
-  const publishers = new Map<string, () => void>()
-  const publishSize = sizePublisher({ cache: path.name, backend })
+export const publishMetrics = (path: Path): Effect.Effect<void, never, Scope.Scope> => {
+  const { l1, l2, name: cache } = path
+  const publishers = new Map<string, (backend: string) => void>()
   const publish = () => {
-    if (path.l1 !== undefined) publishSize(path.l1.entries.size)
+    const backend = l2?.backend.name ?? "memory"
+    if (l1 !== undefined) publishSize(l1.entries.size, { cache }, backend)
     for (const [start, tally] of path.tallies) {
       let added = publishers.get(start)
       if (added === undefined) {
         const region = start === "" ? {} : { region: start.slice(0, -1) }
-        added = publisher(tally, { cache: path.name, backend, ...region })
+        added = publisher(tally, { cache, ...region })
         publishers.set(start, added)
       }
-      added()
+      added(backend)
     }
   }
   return Effect.acquireRelease(

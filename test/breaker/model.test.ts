@@ -36,7 +36,7 @@ class Model {
   until = 0
   failedRecoveries = 0
   heard: Array<boolean> = []
-  readonly inFlight: Array<{ readonly period: number; readonly isProbe: boolean }> = []
+  readonly inFlight: Array<{ readonly period: number; isProbe: boolean }> = []
   readonly tickets: Array<number> = []
 
   constructor(readonly rules: Rules) {}
@@ -194,6 +194,8 @@ const trip = command("trip", (model, real) => {
 
 const reset = command("reset", (model, real) => {
   real.world.fork(real.world.breaker.reset)
+  // They go on, but nobody waits for their places any more.
+  for (const call of model.inFlight) call.isProbe = false
   model.go("closed")
 })
 

@@ -46,19 +46,6 @@ it.effect("an option that is undefined is unset", () =>
   })
 )
 
-it.effect("an `isFailure` that throws says that it is one, and callers get their own error", () =>
-  Effect.gen(function* () {
-    const isFailure = () => {
-      throw new Error("a bug in isFailure")
-    }
-    const breaker = yield* makeOpen({ isFailure, openFor: "1 second" })
-    expect(yield* breaker.state).toBe("open")
-    yield* TestClock.adjust("1 second")
-    expect(yield* Effect.flip(breaker.execute(failing))).toBe("refused")
-    expect(yield* breaker.state).toBe("open")
-  })
-)
-
 const failRecovery = (breaker: CircuitBreaker.CircuitBreaker) =>
   Effect.gen(function* () {
     const { retryAfter } = yield* Effect.flip(breaker.execute(Effect.void))

@@ -210,6 +210,32 @@ it.effect("an isFailure that throws is the caller's defect, and keeps no permit"
   })
 )
 
+it.effect("probes that never end keep their places until it is reset, and not after", () =>
+  Effect.gen(function* () {
+    const breaker = yield* makeOpen({ openFor: "1 second", successThreshold: 2 })
+    const begin = Effect.fork(Effect.exit(breaker.execute(Effect.never)))
+    yield* TestClock.adjust("1 second")
+    const stuck = [yield* begin, yield* begin]
+    yield* settleDown
+    yield* TestClock.adjust("1 hour")
+    expect(yield* Effect.flip(breaker.execute(Effect.void))).toBeInstanceOf(CircuitOpen)
+
+    yield* breaker.reset
+    yield* breaker.trip
+    yield* TestClock.adjust("1 second")
+    // What the two of before give back now is not theirs any more.
+    yield* Fiber.interruptAll(stuck)
+    const probes = [yield* begin, yield* begin]
+    yield* settleDown
+    expect(yield* breaker.state).toBe("half-open")
+    expect(yield* Effect.flip(breaker.execute(Effect.void))).toBeInstanceOf(CircuitOpen)
+    yield* Fiber.interruptAll(probes)
+    yield* breaker.execute(Effect.void)
+    yield* breaker.execute(Effect.void)
+    expect(yield* breaker.state).toBe("closed")
+  })
+)
+
 it.effect("it can be tripped and reset, whatever it is", () =>
   Effect.gen(function* () {
     const breaker = yield* CircuitBreaker.make({ openFor: Infinity })

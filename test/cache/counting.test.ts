@@ -2,12 +2,22 @@
 import { afterEach, describe, expect, it, vi } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as FastCheck from "effect/FastCheck"
+import * as Layer from "effect/Layer"
 import * as Metric from "effect/Metric"
 import * as MetricState from "effect/MetricState"
 import * as Option from "effect/Option"
+import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import * as TestClock from "effect/TestClock"
-import { Cache, type CacheCounters, CacheRegion, MemoryBackend, MemoryCache } from "effect-larder"
+import {
+  Cache,
+  CacheBackend,
+  type CacheCounters,
+  CacheRegion,
+  MemoryBackend,
+  MemoryCache,
+  NoopCache
+} from "effect-larder"
 import { ControlledBackend } from "effect-larder/testing"
 import { settleDown } from "../protocol/world.js"
 import { crowd, keys, startProcess, tiers } from "./world.js"
@@ -180,6 +190,35 @@ describe("metrics", () => {
       expect(JSON.stringify(metrics)).not.toContain("secret")
     })
   )
+
+  it.scoped("go by the name of a backend that is built late, once it is there", () => {
+    vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] })
+    return Effect.gen(function* () {
+      let isThere = false
+      const primary = Layer.effect(
+        CacheBackend,
+        Effect.suspend(() => (isThere ? MemoryBackend.make() : Effect.fail("no server yet")))
+      )
+      const context = yield* Layer.build(
+        Cache.withFallback(primary, NoopCache.backend, {
+          name: "built late",
+          recovery: Schedule.spaced("1 second")
+        })
+      )
+      const bypassed = Effect.gen(function* () {
+        yield* Effect.provide(Cache.getOrCreate("k", Effect.succeed(1), { ttl: 0 }), context)
+        vi.advanceTimersByTime(1_000)
+        const metrics = yield* published("built late")
+        return metrics.map(({ count, name, tags }) => [name, tags["backend"], count])
+      })
+      expect(yield* bypassed).toContainEqual(["larder.cache.loads", "late", 1])
+      isThere = true
+      yield* TestClock.adjust("1 second")
+      const metrics = yield* bypassed
+      expect(metrics).toContainEqual(["larder.cache.loads", "late", 1])
+      expect(metrics).toContainEqual(["larder.cache.loads", "memory", 1])
+    })
+  })
 
   it.effect("say how many entries this process holds", () =>
     Effect.gen(function* () {

@@ -143,6 +143,18 @@ describe("a wire of bytes", () => {
     })
   )
 
+  it.scopedLive("ends towards the server behind what is under way", () =>
+    Effect.gen(function* () {
+      const { client, proxy, server } = yield* startWorld()
+      yield* proxy.latency("50 millis")
+      yield* client.send("before")
+      yield* Effect.sleep("10 millis")
+      yield* proxy.halfClose("toServer")
+      yield* isSo(server.hasEnded)
+      expect(server.chunks).toEqual(["before"])
+    })
+  )
+
   it.scopedLive("ends towards the client, behind what is under way, and the client goes on", () =>
     Effect.gen(function* () {
       const { client, proxy, server } = yield* startWorld()

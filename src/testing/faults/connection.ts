@@ -97,7 +97,7 @@ export const connect = (
     release: conversation.release,
     reset: ends.resetClient,
     halfClose: (direction) => {
-      if (direction === "toServer") return ends.endServer()
+      if (direction === "toServer") return fromClient.follow(ends.endServer)
       toClient.follow(() => {
         if (!isSwallowed("toClient")) client.end()
       })
