@@ -14,6 +14,7 @@ const report = (what: string, key: string, query: Effect.Effect<typeof Report.Ty
       return Effect.zipRight(Effect.logDebug(`${what} cache MISS, querying DB`), query)
     })
     const found = yield* reports.getOrCreate(key, asked)
+    // Or somebody else has asked just now.
     if (isHit) yield* Effect.logDebug(`${what} cache HIT`)
     return found
   })
@@ -43,7 +44,7 @@ const program = Effect.gen(function* () {
 
 const plain = Logger.make(({ annotations, logLevel, message }) => {
   const fields = HashMap.toEntries(annotations).map(([name, value]) => `${name}=${value}`)
-  console.log([logLevel.label, ...fields.sort(), JSON.stringify(String(message))].join(" "))
+  console.log([logLevel.label, ...fields.toSorted(), JSON.stringify(String(message))].join(" "))
 })
 
 Effect.runPromise(

@@ -8,7 +8,7 @@ import type { Cache } from "./Cache.js"
 import * as Noop from "./core/noop.js"
 import { CacheBackend } from "./port/CacheBackend.js"
 import type { SharedCache } from "./SharedCache.js"
-import { uncached } from "./uncached.js"
+import { uncached } from "./Uncached.js"
 
 /**
  * Every read misses, every write succeeds, nothing is coalesced: each caller

@@ -13,7 +13,7 @@ import { CacheRecorder, type Load } from "./CacheRecorder.js"
 import * as Core from "./core/cache.js"
 import { cacheEnvironment } from "./core/environment.js"
 import { capacity, settings } from "./core/settings.js"
-import { disabled } from "./uncached.js"
+import { disabled } from "./Uncached.js"
 
 /**
  * What `MemoryCache.layer` takes besides what all caches take.

@@ -16,7 +16,7 @@ import { CacheBackend } from "./port/CacheBackend.js"
 import { RedisClient } from "./redis/RedisClient.js"
 import * as RedisCache from "./redisCache.js"
 import type { SharedCache } from "./SharedCache.js"
-import { disabled } from "./uncached.js"
+import { disabled } from "./Uncached.js"
 
 export {
   type ClusterNodes,

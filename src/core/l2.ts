@@ -65,11 +65,11 @@ export const make = (
     if (breaker !== undefined) {
       tellTransitions(breaker, backend, events, log)
       const probe = Effect.suspend((): Effect.Effect<unknown, BackendError> => {
-        const { single } = pending
-        return single === undefined
+        const { singleKey } = pending
+        return singleKey === undefined
           ? inner.getMany([fullKey(settings, "")])
-          : Effect.tapErrorCause(pending.carry(single, replay(inner, single)), () =>
-              Effect.sync(() => pending.postpone(single))
+          : Effect.tapErrorCause(pending.carry(singleKey, replay(inner, singleKey)), () =>
+              Effect.sync(() => pending.postpone(singleKey))
             )
       })
       const isReachable = () => inner.status?.().isReachable !== false

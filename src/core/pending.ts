@@ -28,6 +28,10 @@ export interface Unconfirmed {
   readonly target: string
   /** It stands for keys that were too many: a backend that cannot clear has not confirmed it. */
   readonly isOverflow: boolean
+  /** One attempt at a time: whoever comes meanwhile is content with what comes of it. */
+  readonly turn: Effect.Semaphore
+  /** How often it was tried in vain. */
+  failures: number
 }
 
 export interface Replay {
@@ -61,11 +65,7 @@ export class Pending {
 
   has(key: string): boolean {
     if (this.size === 0) return false
-    return this.keys.has(key) || this.isToBeCleared(key)
-  }
-
-  /** Is it of a prefix that is pending? */
-  isToBeCleared(key: string): boolean {
+    if (this.keys.has(key)) return true
     for (const start of this.starts.keys()) if (key.startsWith(start)) return true
     return false
   }
@@ -75,18 +75,19 @@ export class Pending {
     const isNew = !records.has(target)
     if (kind === "key" && isNew && records.size >= maxKeys && this.replay.canClear()) {
       this.keys.clear()
-      return this.put({ kind: "start", target: "", isOverflow: true })
+      return this.put("start", "", true)
     }
     if (kind === "start" && isNew && records.size >= maxStarts) {
       const isOverflow = this.starts.get("")?.isOverflow ?? false
       this.starts.clear()
-      return this.put({ kind, target: "", isOverflow })
+      return this.put(kind, "", isOverflow)
     }
-    this.put({ kind, target, isOverflow: records.get(target)?.isOverflow ?? false })
+    this.put(kind, target, records.get(target)?.isOverflow ?? false)
   }
 
-  private put(unconfirmed: Unconfirmed): void {
-    this.recordsOf(unconfirmed.kind).set(unconfirmed.target, unconfirmed)
+  private put(kind: Unconfirmed["kind"], target: string, isOverflow: boolean): void {
+    const turn = Effect.unsafeMakeSemaphore(1)
+    this.recordsOf(kind).set(target, { kind, target, isOverflow, turn, failures: 0 })
     if (this.isReplaying) return
     this.isReplaying = true
     this.fork(this.replayAll)
@@ -97,30 +98,31 @@ export class Pending {
     return this.keys.get(key)
   }
 
-  /**
-   * Replays what concerns the key, before another command on it; true: nothing is left. A
-   * prefix is left to the background: each caller would clear it anew, and wait for it.
-   */
+  /** Replays what concerns the key, before another command on it; true: nothing is left. */
   before(key: string): Effect.Effect<boolean> {
     return Effect.suspend(() => {
       if (!this.has(key)) return Effect.succeed(true)
-      const own = this.keys.get(key)
-      const attempt = own === undefined ? Effect.void : this.attempt(own)
-      return Effect.map(attempt, () => !this.has(key))
+      const concerned = this.all().filter(({ kind, target }) =>
+        kind === "key" ? target === key : key.startsWith(target)
+      )
+      return Effect.map(
+        Effect.every(concerned, (unconfirmed) => this.attempt(unconfirmed)),
+        () => !this.has(key)
+      )
     })
   }
 
   /** One that is a single command: a prefix takes as many as the server has keys. */
-  get single(): Unconfirmed | undefined {
-    const [single] = this.keys.values()
-    return single
+  get singleKey(): Unconfirmed | undefined {
+    const [singleKey] = this.keys.values()
+    return singleKey
   }
 
   /** The others go first, next time: it may be alone in that it fails. */
-  postpone(single: Unconfirmed): void {
-    if (!this.isPending(single)) return
-    this.keys.delete(single.target)
-    this.keys.set(single.target, single)
+  postpone(unconfirmed: Unconfirmed): void {
+    if (!this.isPending(unconfirmed)) return
+    this.keys.delete(unconfirmed.target)
+    this.keys.set(unconfirmed.target, unconfirmed)
   }
 
   /** A command that carries it: to confirm that one is to confirm this. */
@@ -156,13 +158,25 @@ export class Pending {
 
   private attempt(unconfirmed: Unconfirmed): Effect.Effect<boolean> {
     return Effect.suspend(() => {
-      // Noted for this round │ carried by another command, and confirmed │ `set` │ replayed:
-      // that would remove what was set.
-      if (!this.isPending(unconfirmed)) return Effect.succeed(true)
-      return Effect.matchCauseEffect(this.carry(unconfirmed, this.replay.command(unconfirmed)), {
-        onFailure: (cause) => Effect.as(this.replay.onFault(unconfirmed, cause), false),
-        onSuccess: () => Effect.succeed(true)
-      })
+      const { failures, turn } = unconfirmed
+      const send = Effect.matchCauseEffect(
+        Effect.suspend(() => this.carry(unconfirmed, this.replay.command(unconfirmed))),
+        {
+          onFailure: (cause) => {
+            unconfirmed.failures++
+            return Effect.as(this.replay.onFault(unconfirmed, cause), false)
+          },
+          onSuccess: () => Effect.succeed(true)
+        }
+      )
+      return turn.withPermits(1)(
+        Effect.suspend(() => {
+          // Noted for this round │ carried by another command, and confirmed │ `set` │ replayed:
+          // that would remove what was set.
+          if (!this.isPending(unconfirmed)) return Effect.succeed(true)
+          return unconfirmed.failures > failures ? Effect.succeed(false) : send
+        })
+      )
     })
   }
 

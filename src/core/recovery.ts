@@ -3,7 +3,7 @@
  *
  * A probe is an invalidation of one key that the server has yet to hear of, if there is
  * one, and else the cheapest command there is. A prefix is not cleared by a probe: that is
- * as many commands as the server has keys, and what is pending is not read meanwhile.
+ * as many commands as the server has keys. It may wait, for what is pending is not read.
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"

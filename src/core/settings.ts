@@ -54,8 +54,8 @@ export interface LeaseOptions {
  * - `successThreshold`: so many probes that are answered close it; default 2. They are
  *   sent behind: no caller waits for one
  * - `isFailure`: whether the `BackendError` that a command failed with, or its defect, speaks
- *   against the backend; default: it got no answer in time, or there was no connection. If
- *   it throws, it does
+ *   against the backend; default: it got no answer in time, there was no connection, or it is
+ *   a defect. If it throws, it does
  * - `name`: labels its log lines and metrics; default: the name of the cache
  *
  * @since 0.1.0

@@ -79,4 +79,5 @@ export const standingBy = (first: Service, second: Service, isUsed: IsUsed): Ser
   }
 }
 
-const meanwhile = (backend: string): string => `What they build is kept in ${backend} meanwhile.`
+const meanwhile = (backend: string): string =>
+  `What this process builds is kept in ${backend} meanwhile.`

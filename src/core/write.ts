@@ -14,7 +14,7 @@ import { keepUntil } from "../policy/freshness.js"
 import { BackendError } from "../port/CacheBackend.js"
 import { detach } from "./flight.js"
 import { cannotClear, countFault } from "./log.js"
-import { type AnySchema, fullKey, isCut, type L2, type Path, tallyOf } from "./path.js"
+import { type AnySchema, fullKey, type L2, type Path, tallyOf } from "./path.js"
 import type { Region } from "./request.js"
 import { encodeEntry, entryFor, toL2 } from "./entry.js"
 import { now } from "../port/monotonic.js"
@@ -59,8 +59,6 @@ export const set = (
     return Effect.flatMap(encodeEntry(path, written, entry), (payload) => {
       if (Option.isNone(payload)) return remove
       if (l2 === undefined) return put
-      // Not sent, and what it was to replace is to be removed already.
-      if (l2.pending.isToBeCleared(key)) return Effect.sync(() => overtake(path, touched))
       const { keepFor, stored } = toL2(l2, entry, payload.value, time)
       // It must not overtake an invalidation that the server has yet to see:
       // replayed after it, that one would remove what was set.
@@ -71,12 +69,9 @@ export const set = (
     })
   })
 
-const unsent = (l2: L2) =>
-  new BackendError({
-    backend: l2.backend.name,
-    command: "set",
-    reason: isCut(l2) ? "CircuitOpen" : "Unavailable"
-  })
+/** What kept it back is counted and logged already. */
+const unsent = ({ backend }: L2) =>
+  new BackendError({ backend: backend.name, command: "set", reason: "CircuitOpen" })
 
 /** True: an entry was there. False while the backend has not confirmed. */
 export const invalidate = (path: Path, key: string): Effect.Effect<boolean> => {

@@ -198,7 +198,10 @@ export interface CacheBackend {
    * one whose fiber was interrupted.
    */
   readonly invalidate: (key: string) => Effect.Effect<boolean, BackendError>
-  /** Removes all keys that begin with `start`: first their leases, then their values. */
+  /**
+   * Removes all keys that begin with `start`: first their leases, then their values. As
+   * `invalidate`, it outlasts what this process has begun to `set` before it.
+   */
   readonly clear: (start: string) => Effect.Effect<void, BackendError>
   /** The keys of live entries that begin with `start`; order unspecified, a key may come twice. */
   readonly keys: (start: string) => Stream.Stream<string, BackendError>

@@ -29,6 +29,11 @@ import { pushText } from "./subscriptions.js"
 import { transactional } from "./transactional.js"
 import { fromWire, ownerOfLease, type Place, placeOf, toWire } from "./wire.js"
 
+/** No answer has come that says it was, or will not be. */
+const mayBeExecuted = (exit: Exit.Exit<unknown, BackendError>): boolean =>
+  Exit.isFailure(exit) &&
+  !failsWith(exit, ({ reason }) => reason === "Refused" || reason === "Late")
+
 /** How many single-key commands of a pass are under way at a time. */
 const atATime = 64
 
@@ -52,10 +57,9 @@ export const make = (client: Service): CacheBackend => {
     })
 
   const [main] = client.links
-  const strays = new Strays(
-    (wireKey) => socketOf(client.linkOf(wireKey).nodeOf(wireKey)),
-    client.limits.commandTimeout
-  )
+  const strays = new Strays()
+  /** The connection that commands go by now; undefined: none, or nobody knows which. */
+  const socketOn = ({ sender }: Link) => (client.isCluster ? undefined : socketOf(sender()))
 
   /** By connection, and on a cluster by slot: MGET takes keys of one alone. */
   const groupOf = (key: string): Link | number =>
@@ -88,14 +92,18 @@ export const make = (client: Service): CacheBackend => {
       const wireKey = toWire(key)
       const link = client.linkOf(wireKey)
       const deadline = link.clockOf(wireKey).at(time) + commandTimeout
-      const stray = strays.make(wireKey)
+      const isSent = link.sender() !== undefined
+      const until = performance.now() + commandTimeout + link.clockOf(wireKey).uncertainty
+      const stray = { socket: socketOn(link), until }
       return step(key, (steps, own, place) =>
         steps.set(own, place, stored, keepFor, deadline)
       ).pipe(
         // ◆ With the command on its way the caller leaves, or the connection breaks: an
         // invalidation that is replayed and confirmed must outlast it.
         Effect.onExit((exit) =>
-          Exit.isSuccess(exit) ? Effect.void : Effect.sync(() => strays.add(stray))
+          isSent && mayBeExecuted(exit)
+            ? Effect.sync(() => strays.add(wireKey, stray))
+            : Effect.void
         ),
         Effect.filterOrElse(
           (isInTime) => isInTime,
@@ -108,7 +116,7 @@ export const make = (client: Service): CacheBackend => {
   const invalidate: CacheBackend["invalidate"] = (key) => {
     const wireKey = toWire(key)
     return Effect.zipRight(
-      strays.outlast("invalidate", (it) => it === wireKey),
+      Effect.suspend(() => strays.outlast(wireKey, socketOn(client.linkOf(wireKey)))),
       step(key, (steps, link, place) => steps.invalidate(link, place))
     )
   }
@@ -142,12 +150,10 @@ export const make = (client: Service): CacheBackend => {
         }
       )
     )
-    return strays
-      .outlast("clear", (key) => key.startsWith(wireStart))
-      .pipe(
-        Effect.zipRight(undisturbed(main, Effect.zipRight(leases, values))),
-        Effect.zipRight(publish(main, prefix, pushText("cleared", "", wireStart)))
-      )
+    return Effect.suspend(() => strays.outlastAll(wireStart, socketOn(main))).pipe(
+      Effect.zipRight(undisturbed(main, Effect.zipRight(leases, values))),
+      Effect.zipRight(publish(main, prefix, pushText("cleared", "", wireStart)))
+    )
   }
 
   return {

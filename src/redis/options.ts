@@ -95,8 +95,8 @@ const wrong = (setting: string, given: string, allowed: string): Error =>
   new Error(`Redis setting ${setting} is ${given}; allowed: ${allowed}`)
 
 /**
- * When to connect again, in milliseconds: soon, for a circuit that finds no connection stays
- * open for another term; not all processes at once, for they lost the server together.
+ * When to connect again, in milliseconds: soon, for whoever asks whether the server is back
+ * waits for it; not all processes at once, for they lost the server together.
  */
 const again = (times: number): number => randomInt(25, Math.min(times * 50, 500) + 1)
 
@@ -104,7 +104,8 @@ const again = (times: number): number => randomInt(25, Math.min(times * 50, 500)
  * What the driver must do for the protocol to hold, whoever made it.
  *
  * It never queues while there is no connection and never sends twice: a command
- * that is executed after its caller gave up could undo what came later. With
+ * that is executed after its caller gave up could undo what came later. (But a Cluster's
+ * answer TRYAGAIN, which says that it was not executed: `strays.ts`.) With
  * `maxRetriesPerRequest` above 0 those in flight stay unsettled when a server dies.
  * RESP2, for ioredis 6 loses pushes in RESP3.
  */

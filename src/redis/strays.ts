@@ -1,63 +1,62 @@
 /**
- * Sets of whose end nobody was told: their caller left, or the connection broke. The
- * server may execute them until their deadline.
+ * Sets that may still be executed, though nobody waits for them: their caller left, or the
+ * connection broke. The server executes none after its deadline.
  *
  * What follows one on its connection is executed after it. On another connection it may
- * come first, and be undone: so it is not sent before the deadline.
+ * come first, and be undone: so it is not sent before the deadline. On a Cluster the driver
+ * may send either of them again, to other nodes: there no connection keeps an order.
  */
 import * as Effect from "effect/Effect"
 import type { Socket } from "node:net"
-import type { BackendError } from "../port/CacheBackend.js"
-import { fault, noConnection } from "./driver.js"
 import { realSleep } from "./link.js"
 
+/** All sets of one key. */
 interface Stray {
-  readonly key: string
-  readonly socket: Socket | undefined
   readonly until: number
+  /** Undefined: by several, or nobody knows which. */
+  readonly socket: Socket | undefined
 }
 
 export class Strays {
-  /** In the order of their deadlines. */
-  private readonly all = new Set<Stray>()
+  private readonly byKey = new Map<string, Stray>()
 
-  constructor(
-    /** The connection that the key's commands go by now; undefined: there is none. */
-    private readonly socketFor: (key: string) => Socket | undefined,
-    private readonly commandTimeout: number
-  ) {}
-
-  /** Of a set that is about to be sent. */
-  make(key: string): Stray {
-    const until = performance.now() + this.commandTimeout
-    return { key, socket: this.socketFor(key), until }
+  /** A set that the server may execute until then, in milliseconds of this process. */
+  add(key: string, { socket, until }: Stray): void {
+    const left = until - performance.now()
+    if (left <= 0) return
+    const other = this.byKey.get(key)
+    const stray: Stray = {
+      until: Math.max(until, other?.until ?? 0),
+      socket: other === undefined || other.socket === socket ? socket : undefined
+    }
+    this.byKey.set(key, stray)
+    const forget = () => {
+      if (this.byKey.get(key) === stray) this.byKey.delete(key)
+    }
+    setTimeout(forget, Math.ceil(stray.until - performance.now())).unref()
   }
 
-  add(stray: Stray): void {
-    this.forget()
-    if (stray.socket !== undefined) this.all.add(stray)
+  /** Returns when what is sent on that connection comes after all sets of the key. */
+  outlast(key: string, socket: Socket | undefined): Effect.Effect<void> {
+    return Effect.suspend(() => until(untilFor(this.byKey.get(key), socket)))
   }
 
-  /** Returns when what is sent about such keys comes after all of them. */
-  outlast(command: string, concerns: (key: string) => boolean): Effect.Effect<void, BackendError> {
+  /** Of all keys that begin so. */
+  outlastAll(start: string, socket: Socket | undefined): Effect.Effect<void> {
     return Effect.suspend(() => {
-      this.forget()
-      let until = 0
-      for (const stray of this.all) {
-        if (!concerns(stray.key)) continue
-        const socket = this.socketFor(stray.key)
-        if (socket === undefined) return fault(command, noConnection)
-        if (socket !== stray.socket) until = stray.until
+      let latest = 0
+      for (const [key, stray] of this.byKey) {
+        if (key.startsWith(start)) latest = Math.max(latest, untilFor(stray, socket))
       }
-      return until === 0 ? Effect.void : realSleep(Math.ceil(until - performance.now()))
+      return until(latest)
     })
   }
+}
 
-  private forget(): void {
-    const now = performance.now()
-    for (const stray of this.all) {
-      if (stray.until > now) return
-      this.all.delete(stray)
-    }
-  }
+const untilFor = (stray: Stray | undefined, socket: Socket | undefined): number =>
+  stray === undefined || (stray.socket !== undefined && stray.socket === socket) ? 0 : stray.until
+
+const until = (time: number): Effect.Effect<void> => {
+  const left = time - performance.now()
+  return left > 0 ? realSleep(Math.ceil(left)) : Effect.void
 }

@@ -355,6 +355,34 @@ describeWithServer("a fault of Redis", ["redis-server"], () => {
     )
   )
 
+  // Two sets │ the second one's caller leaves │ the connection breaks, and with it the first.
+  it.scopedLive("in two sets at a time is not over before the later deadline", () =>
+    withLog(() =>
+      Effect.gen(function* () {
+        const server = yield* startRedis({ own: true })
+        const proxy = yield* FaultProxy.make(server)
+        const here = yield* startInstance({ url: proxy.url, commandTimeout: "1 second" })
+        const there = yield* startInstance({ url: server.url })
+        yield* here.run(Cache.set("k", "so that the server knows the script"))
+        yield* proxy.hold(([name]) => name === "evalsha")
+        const first = yield* Effect.fork(here.run(Cache.set("k", "old")))
+        const held = yield* proxy.next()
+        yield* Effect.sleep("500 millis")
+        const second = yield* Effect.fork(here.run(Cache.set("k", "older")))
+        const late = yield* proxy.next()
+        yield* proxy.hold(() => false)
+        yield* Effect.zipRight(Fiber.interruptFork(second), held.reset)
+        yield* Fiber.join(first)
+        yield* eventually(
+          Effect.map(pendingOf(here), (pending) => pending === 0),
+          "nothing is pending"
+        )
+        yield* late.execute
+        expect(yield* there.run(Cache.get("k"))).toEqual(Option.none())
+      })
+    )
+  )
+
   // The guard is on its way │ its caller leaves │ an invalidation is asked for │ the
   // guard is answered: the value would be written after what is to remove it.
   it.scopedLive(

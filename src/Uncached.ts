@@ -1,4 +1,4 @@
-/** Caches that are none, by the reason that their health gives. */
+/** Layers of a cache that is none. Its health says why. */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
