@@ -85,7 +85,7 @@ export const fullKey = (of: { readonly prefix: string }, key: string): string =>
   valueKey(of.prefix, key)
 
 /** Is nothing asked of L2 now? Then a flight is this process's alone, as without L2. */
-export const isCut = (l2: L2): boolean => l2.outage() !== undefined
+const isCut = (l2: L2): boolean => l2.outage() !== undefined
 
 /** Is L2 left out for this key: cut off, or yet to confirm an invalidation of it? */
 export const isBypassed = (l2: L2, key: string): boolean => l2.pending.has(key) || isCut(l2)
