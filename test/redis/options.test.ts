@@ -7,7 +7,7 @@ import * as FastCheck from "effect/FastCheck"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import { describe, expect, it } from "vitest"
-import { decode, type RedisClientOptions } from "../../src/redis/options.js"
+import { decode, type RedisClientOptions, required, requiredOfCluster } from "../../src/redis/options.js"
 
 const password = Redacted.make("s3cret")
 
@@ -314,4 +314,22 @@ describe("a wrong setting", () => {
       expect(Exit.isFailure(exit) && Cause.pretty(exit.cause)).toContain("maxConnections is 0")
     }
   })
+})
+
+describe("a connection that is lost", () => {
+  const limits = { connectTimeout: 5_000, commandTimeout: 1_000 }
+  const ways = {
+    server: required(limits).retryStrategy,
+    cluster: requiredOfCluster(limits, {}).clusterRetryStrategy
+  }
+  for (const [of, again] of Object.entries(ways)) {
+    it(`is made again soon, at random, for ever: ${of}`, () => {
+      for (const times of [1, 2, 5, 10, 100, 100_000]) {
+        const delays = Array.from({ length: 200 }, () => Number(again?.(times)))
+        expect(Math.min(...delays)).toBeGreaterThanOrEqual(25)
+        expect(Math.max(...delays)).toBeLessThanOrEqual(Math.min(times * 50, 500))
+        expect(new Set(delays).size).toBeGreaterThan(5)
+      }
+    })
+  }
 })

@@ -1,16 +1,20 @@
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import {
+  type BreakerOptions,
   Cache,
   type CacheBackend,
   type CacheOptions,
   CacheRegion,
   CircuitBreaker,
+  type FallbackOptions,
   type GetOrCreateOptions,
   type LeaseOptions,
   MemoryBackend,
   MemoryCache,
-  SharedCache
+  NoopCache,
+  SharedCache,
+  type SharedCacheOptions
 } from "effect-larder"
 
 /** Every optional field, and each of them undefined: a new one has to be added here. */
@@ -74,6 +78,15 @@ const breaker: Unset<CircuitBreaker.Options> = {
   isFailure: undefined
 }
 
+const ofCache: Unset<BreakerOptions> = { ...breaker, enabled: undefined }
+const shared: Unset<SharedCacheOptions> = {
+  ...cache,
+  lease: undefined,
+  codec: undefined,
+  breaker: undefined
+}
+const fallback: Unset<FallbackOptions> = { ...shared, recovery: undefined }
+
 const one = Effect.succeed(1)
 const numbers = CacheRegion.make({ name: "n", value: Schema.Number, ...region })
 
@@ -97,5 +110,8 @@ export const accepted = [
   MemoryCache.layer(undefined),
   MemoryBackend.make(server),
   CircuitBreaker.make(breaker),
-  CircuitBreaker.make(undefined)
+  CircuitBreaker.make(undefined),
+  Cache.fromBackend(backend, { ...shared, breaker: ofCache }),
+  Cache.withFallback(NoopCache.backend, NoopCache.backend, fallback),
+  Cache.withFallback(NoopCache.backend, NoopCache.backend, undefined)
 ]
