@@ -152,9 +152,9 @@ ${[
   loaded, each process that waited for that load may load once. To keep that apart, a writer here
   looks its row up before it writes.`,
   `**One load of what is written faster than a waiter looks, with pushes lost.** Who waits for
-  another process looks every 200 to 300 milliseconds then. If it finds twice that the one it waited
-  for is gone, and that yet another loads, it loads, too, so that frequent writes keep nobody
-  waiting. Some rows here are written several times within that.`,
+  another process looks every 200 to 300 milliseconds then. If it finds several times that the one it
+  waited for is gone, and that yet another loads, it loads, too, so that frequent writes keep nobody
+  waiting.`,
   `**Other arrangements.** This is one server on one machine, whose cores the processes, the server
   and the proxies share: no failover, and no Cluster.`
 ]

@@ -5,6 +5,9 @@
  * usable value, and besides that at most one that vanished unannounced. If it
  * then finds the key held again, it runs the creator without a lease: a failing
  * creator makes no convoy, and frequent invalidations starve nobody.
+ *
+ * One that is gone sooner than it can have run out has not vanished: its value was
+ * stored, and replaced before the waiter looked. Of those it sits through a few.
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -25,10 +28,26 @@ import {
   takeOffered
 } from "./offered.js"
 
-/** What a waiter has lived through. */
+/** So many leases whose values were replaced too soon; then frequent writes have cost enough. */
+const maxMissed = 3
+
+/** What a waiter has lived through. Times are monotonic milliseconds. */
 interface Patience {
   readonly awaited: string | undefined
+  /** When it was last said to hold the key. */
+  readonly seenAt: number
+  /** When another was; -Infinity: nobody has asked before. */
+  readonly grantedAfter: number
   readonly hasSeenVanish: boolean
+  readonly missed: number
+}
+
+const fresh: Patience = {
+  awaited: undefined,
+  seenAt: -Infinity,
+  grantedAfter: -Infinity,
+  hasSeenVanish: false,
+  missed: 0
 }
 
 /**
@@ -43,8 +62,7 @@ export const acquire = (
 ): Effect.Effect<Acquired> =>
   Effect.suspend(() => {
     const listener = l2.waiters.listen(fullKey(path, rebuild.key))
-    const patience: Patience = { awaited: undefined, hasSeenVanish: false }
-    return Effect.matchCauseEffect(attempt({ path, l2, rebuild, first, listener }, patience), {
+    return Effect.matchCauseEffect(attempt({ path, l2, rebuild, first, listener }, fresh), {
       onFailure: (cause) => {
         listener.close()
         return Effect.failCause(cause)
@@ -125,22 +143,35 @@ const giveUp = (
   )
 }
 
+/** What it has lived through by now; undefined: enough. */
+const endure = (
+  patience: Patience,
+  { ended, token }: Extract<LeaseReply, { _tag: "Held" }>,
+  time: number,
+  leaseDuration: number
+): Patience | undefined => {
+  const { awaited, grantedAfter, hasSeenVanish, missed, seenAt } = patience
+  if (awaited === undefined) return { ...fresh, awaited: token, seenAt: time }
+  if (awaited === token) return { ...patience, seenAt: time }
+  if (ended === awaited) return undefined
+  const next = { ...patience, awaited: token, seenAt: time, grantedAfter: seenAt }
+  // Half a duration: what was said of another may have been as long on its way.
+  const cannotHaveRunOut = time < grantedAfter + leaseDuration / 2
+  if (cannotHaveRunOut) return missed < maxMissed ? { ...next, missed: missed + 1 } : undefined
+  return hasSeenVanish ? undefined : { ...next, hasSeenVanish: true }
+}
+
 const sitThrough = (
   asking: Asking,
-  { awaited, hasSeenVanish }: Patience,
+  patience: Patience,
   held: Extract<LeaseReply, { _tag: "Held" }>
 ): Effect.Effect<Acquired> =>
   Effect.flatMap(now, (time) => {
-    const { first, listener, rebuild } = asking
-    if (awaited === undefined) first.tally.waits++
-    const hasEnded = awaited !== undefined && awaited !== held.token
-    const isAnnounced = hasEnded && held.ended === awaited
-    if (hasEnded && (isAnnounced || hasSeenVanish)) return Effect.succeed(leaseless)
-    if (time >= rebuild.waitUntil) return Effect.succeed(leaseless)
-    const again = attempt(asking, {
-      awaited: held.token,
-      hasSeenVanish: hasSeenVanish || hasEnded
-    })
+    const { first, listener, path, rebuild } = asking
+    if (patience.awaited === undefined) first.tally.waits++
+    const next = endure(patience, held, time, path.defaults.leaseDuration)
+    if (next === undefined || time >= rebuild.waitUntil) return Effect.succeed(leaseless)
+    const again = attempt(asking, next)
     const wait = listener.untilEnded(held.token, rebuild.waitUntil - time, lookFor(asking))
     return Effect.flatMap(Effect.interruptible(wait), (found) =>
       found === undefined ? again : takeFound(asking, found, again)

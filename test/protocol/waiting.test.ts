@@ -339,4 +339,37 @@ inEveryWorld("a waiter", ({ advance, settleDown, startServer }) => {
       expect(yield* patient.sent).not.toContain("commit")
     })
   )
+
+  // Stored │ invalidated │ another builds │ the waiter looks: the one that it waited for is
+  // gone, sooner than a lease can run out. The first time it may have been a crash.
+  it.scoped("sits through four whose values were replaced before it looked, and not a fifth", () =>
+    Effect.gen(function* () {
+      const row = makeRow()
+      const server = yield* startServer({ pushes: false })
+      const other = yield* startProcess(server)
+      const patient = yield* startProcess(server)
+      const build = Effect.gen(function* () {
+        const held = yield* heldLoad(makeRow())
+        const lookup = yield* Effect.fork(other.run(Cache.getOrCreate("k", held.create)))
+        yield* held.begun
+        return Effect.zipRight(held.open, Fiber.join(lookup))
+      })
+      let end = yield* build
+      const b = yield* Effect.fork(patient.run(Cache.getOrCreate("k", load(row))))
+      yield* settleDown
+      yield* patient.hold("lease")
+      for (const reads of [0, 0, 0, 0, 1]) {
+        yield* end
+        yield* other.run(Cache.invalidate("k"))
+        end = yield* build
+        yield* advance("320 millis")
+        yield* (yield* patient.next("lease")).pass
+        yield* settleDown
+        expect(row.reads).toBe(reads)
+      }
+      expect(yield* b).toBe(1)
+      expect(yield* patient.sent).not.toContain("commit")
+      yield* end
+    })
+  )
 })
