@@ -17,7 +17,7 @@ import { countFault } from "./log.js"
 import { fullKey, isBypassed, type L2, type Path, tick } from "./path.js"
 import type { Rebuild } from "./rebuild.js"
 import type { Request } from "./request.js"
-import { now } from "../port/monotonic.js"
+import { now, unsafeNow } from "../port/monotonic.js"
 import {
   type Acquired,
   type Asking,
@@ -34,9 +34,9 @@ const maxMissed = 3
 /** What a waiter has lived through. Times are monotonic milliseconds. */
 interface Patience {
   readonly awaited: string | undefined
-  /** When it was last said to hold the key. */
-  readonly seenAt: number
-  /** When another was; -Infinity: nobody has asked before. */
+  /** When the question was asked that was answered with it last. */
+  readonly askedAt: number
+  /** When the one was that was answered with another; -Infinity: there was none. */
   readonly grantedAfter: number
   readonly hasSeenVanish: boolean
   readonly missed: number
@@ -44,7 +44,7 @@ interface Patience {
 
 const fresh: Patience = {
   awaited: undefined,
-  seenAt: -Infinity,
+  askedAt: -Infinity,
   grantedAfter: -Infinity,
   hasSeenVanish: false,
   missed: 0
@@ -75,13 +75,14 @@ export const acquire = (
   })
 
 const attempt = (asking: Asking, patience: Patience): Effect.Effect<Acquired> =>
-  Effect.suspend(() => {
+  Effect.withFiberRuntime((fiber) => {
     const { first, l2, listener, path, rebuild } = asking
     // ◆ Asked before every command: the miss that led here may have been read
     // before the invalidation that is pending now was called.
     if (isBypassed(l2, rebuild.key)) return Effect.succeed(leaseless)
     const token = l2.nextToken()
     const sentAt = tick(path)
+    const askedAt = unsafeNow(fiber)
     listener.reset()
     const request = l2.backend.lease(fullKey(path, rebuild.key), ask(asking, token))
     return Effect.matchCauseEffect(Effect.interruptible(request), {
@@ -96,7 +97,7 @@ const attempt = (asking: Asking, patience: Patience): Effect.Effect<Acquired> =>
           case "Value":
             return takeOffered(asking, reply.stored, sentAt, attempt(asking, patience))
           case "Held":
-            return sitThrough(asking, patience, reply)
+            return sitThrough(asking, patience, reply, askedAt)
           case "Granted": {
             const { awaited } = patience
             if (awaited !== undefined && reply.ended !== awaited) {
@@ -143,33 +144,38 @@ const giveUp = (
   )
 }
 
+type Held = Extract<LeaseReply, { _tag: "Held" }>
+
 /** What it has lived through by now; undefined: enough. */
 const endure = (
   patience: Patience,
-  { ended, token }: Extract<LeaseReply, { _tag: "Held" }>,
-  time: number,
-  leaseDuration: number
+  { ended, token }: Held,
+  askedAt: number,
+  runOutBefore: number
 ): Patience | undefined => {
-  const { awaited, grantedAfter, hasSeenVanish, missed, seenAt } = patience
-  if (awaited === undefined) return { ...fresh, awaited: token, seenAt: time }
-  if (awaited === token) return { ...patience, seenAt: time }
+  const { awaited, grantedAfter, hasSeenVanish, missed } = patience
+  if (awaited === undefined) return { ...fresh, awaited: token, askedAt }
+  if (awaited === token) return { ...patience, askedAt }
   if (ended === awaited) return undefined
-  const next = { ...patience, awaited: token, seenAt: time, grantedAfter: seenAt }
-  // Half a duration: what was said of another may have been as long on its way.
-  const cannotHaveRunOut = time < grantedAfter + leaseDuration / 2
-  if (cannotHaveRunOut) return missed < maxMissed ? { ...next, missed: missed + 1 } : undefined
+  const next = { ...patience, awaited: token, askedAt, grantedAfter: patience.askedAt }
+  if (grantedAfter > runOutBefore) {
+    return missed < maxMissed ? { ...next, missed: missed + 1 } : undefined
+  }
   return hasSeenVanish ? undefined : { ...next, hasSeenVanish: true }
 }
 
 const sitThrough = (
   asking: Asking,
   patience: Patience,
-  held: Extract<LeaseReply, { _tag: "Held" }>
+  held: Held,
+  askedAt: number
 ): Effect.Effect<Acquired> =>
   Effect.flatMap(now, (time) => {
     const { first, listener, path, rebuild } = asking
     if (patience.awaited === undefined) first.tally.waits++
-    const next = endure(patience, held, time, path.defaults.leaseDuration)
+    // What was granted before this may have run out.
+    const runOutBefore = time - path.defaults.leaseDuration
+    const next = endure(patience, held, askedAt, runOutBefore)
     if (next === undefined || time >= rebuild.waitUntil) return Effect.succeed(leaseless)
     const again = attempt(asking, next)
     const wait = listener.untilEnded(held.token, rebuild.waitUntil - time, lookFor(asking))
