@@ -11,8 +11,8 @@ export const guarded = (inner: CacheBackend): CacheBackend => ({
   get capabilities() {
     return inner.capabilities
   },
-  status: inner.status && (() => statusOrNone(inner)),
-  groupOf: inner.groupOf && ((key) => groupOrNone(inner, key)),
+  status: inner.status && statusOrNone(inner.name, inner.status.bind(inner)),
+  groupOf: inner.groupOf && groupOrNone(inner.groupOf.bind(inner)),
   serverTime: lastGood(inner),
   // Not suspended: it may be one that needs no fiber.
   getMany: (keys) => {
@@ -36,31 +36,31 @@ export const guarded = (inner: CacheBackend): CacheBackend => ({
 })
 
 /** Who throws instead of saying how the server is knows nothing against it. */
-const statusOrNone = (inner: CacheBackend): BackendStatus => {
-  const none = { address: inner.name, isReachable: true }
+const statusOrNone = (address: string, status: () => BackendStatus) => (): BackendStatus => {
   try {
-    return inner.status?.() ?? none
+    return status()
   } catch {
-    return none
+    return { address, isReachable: true }
   }
 }
 
 /** Who throws instead of naming a group gets all such keys in one. */
-const groupOrNone = (inner: CacheBackend, key: string): unknown => {
-  try {
-    return inner.groupOf?.(key)
-  } catch {
-    return undefined
+const groupOrNone =
+  (groupOf: (key: string) => unknown) =>
+  (key: string): unknown => {
+    try {
+      return groupOf(key)
+    } catch {
+      return undefined
+    }
   }
-}
 
 /** Who throws instead of telling the time is as far ahead of us as it was. */
 const lastGood = (inner: CacheBackend): CacheBackend["serverTime"] => {
   let ahead = 0
   return (monotonic) => {
     try {
-      const time = inner.serverTime(monotonic)
-      if (Number.isFinite(time)) ahead = time - monotonic
+      ahead = inner.serverTime(monotonic) - monotonic
     } catch {
       // As before.
     }

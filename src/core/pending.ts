@@ -73,16 +73,17 @@ export class Pending {
   add(kind: Unconfirmed["kind"], target: string): void {
     const records = this.recordsOf(kind)
     const isNew = !records.has(target)
+    const isOverflow = (target: string) => records.get(target)?.isOverflow ?? false
     if (kind === "key" && isNew && records.size >= maxKeys && this.replay.canClear()) {
       this.keys.clear()
       return this.put("start", "", true)
     }
     if (kind === "start" && isNew && records.size >= maxStarts) {
-      const isOverflow = this.starts.get("")?.isOverflow ?? false
-      this.starts.clear()
-      return this.put(kind, "", isOverflow)
+      const stands = isOverflow("")
+      records.clear()
+      return this.put(kind, "", stands)
     }
-    this.put(kind, target, records.get(target)?.isOverflow ?? false)
+    this.put(kind, target, isOverflow(target))
   }
 
   private put(kind: Unconfirmed["kind"], target: string, isOverflow: boolean): void {

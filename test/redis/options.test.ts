@@ -7,7 +7,12 @@ import * as FastCheck from "effect/FastCheck"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import { describe, expect, it } from "vitest"
-import { decode, type RedisClientOptions, required, requiredOfCluster } from "../../src/redis/options.js"
+import {
+  decode,
+  type RedisClientOptions,
+  required,
+  requiredOfCluster
+} from "../../src/redis/options.js"
 
 const password = Redacted.make("s3cret")
 
