@@ -223,20 +223,6 @@ describe("a primary that cannot be built", () => {
     })
   )
 
-  it.scoped("is built again by many processes not all at once: later by chance, too", () =>
-    Effect.withRandom(
-      Effect.gen(function* () {
-        const primary = builtAt(100, yield* MemoryBackend.make())
-        yield* processOf(Cache.withFallback(primary.layer, NoopCache.backend))
-        yield* pass(1_100)
-        expect(primary.attempts).toBe(1)
-        yield* pass(100)
-        expect(primary.attempts).toBe(2)
-      }),
-      Random.fixed([1])
-    )
-  )
-
   it.scoped("is not built any more, and leaves nothing, once the cache is closed", () =>
     Effect.gen(function* () {
       const backend = yield* MemoryBackend.make()
