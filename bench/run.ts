@@ -50,7 +50,8 @@ const run = (name: string): Promise<ReadonlyArray<Report>> =>
   new Promise((resolve, reject) => {
     const child = fork(worker, [name, isQuick ? "quick" : "full"], { serialization: "advanced" })
     child.once("message", (reports) => resolve(reports as ReadonlyArray<Report>))
-    child.once("exit", () => reject(new Error(`The case ${name} ended without a report.`)))
+    // "exit" may come before what the case has sent is read; this does not.
+    child.once("disconnect", () => reject(new Error(`The case ${name} ended without a report.`)))
   })
 
 const packages = [

@@ -1,5 +1,5 @@
 // Two reports, cached for a minute; the log says of each lookup whether the database was asked.
-import { Effect, HashMap, Logger, LogLevel, Schema } from "effect"
+import { Effect, HashMap, Layer, Logger, LogLevel, Schema } from "effect"
 import { CacheRegion, MemoryCache } from "effect-larder"
 
 // #region reports
@@ -47,10 +47,11 @@ const plain = Logger.make(({ annotations, logLevel, message }) => {
   console.log([logLevel.label, ...fields.toSorted(), JSON.stringify(String(message))].join(" "))
 })
 
+const logging = Logger.replace(Logger.defaultLogger, plain)
+
 Effect.runPromise(
   program.pipe(
-    Effect.provide(MemoryCache.layer()),
-    Effect.provide(Logger.replace(Logger.defaultLogger, plain)),
+    Effect.provide(Layer.merge(MemoryCache.layer(), logging)),
     Logger.withMinimumLogLevel(LogLevel.Debug)
   )
 )

@@ -173,7 +173,8 @@ const sitThrough = (
   Effect.flatMap(now, (time) => {
     const { first, listener, path, rebuild } = asking
     if (patience.awaited === undefined) first.tally.waits++
-    // What was granted before this may have run out.
+    // What was granted before this may have run out. Another process's leases may be
+    // shorter than ours: then a crash may pass for a value that was missed, and is one of a few.
     const runOutBefore = time - path.defaults.leaseDuration
     const next = endure(patience, held, askedAt, runOutBefore)
     if (next === undefined || time >= rebuild.waitUntil) return Effect.succeed(leaseless)

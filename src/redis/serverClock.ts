@@ -11,8 +11,12 @@ import { send, type Sender } from "./driver.js"
 
 export class ServerClock {
   private offset = 0
+  private halfTrip = 0
+
   /** By how much it may be wrong, in milliseconds: the server answered some time between the two. */
-  uncertainty = 0
+  get uncertainty(): number {
+    return this.halfTrip
+  }
 
   /** Milliseconds of the server, at a moment of ours. */
   at(monotonic: number): number {
@@ -26,7 +30,7 @@ export class ServerClock {
       const [seconds, micros] = (yield* send(server, "time", "TIME", [])) as [string, string]
       const heardAt = yield* now
       this.offset = Number(seconds) * 1_000 + Number(micros) / 1_000 - (sentAt + heardAt) / 2
-      this.uncertainty = (heardAt - sentAt) / 2
+      this.halfTrip = (heardAt - sentAt) / 2
     })
   }
 }

@@ -1,6 +1,7 @@
 /** Another backend in the place of one that is gone, or yet to come. */
 import { describe, expect, it } from "@effect/vitest"
 import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
@@ -31,8 +32,8 @@ import { type Faulty, faulty, keysOf, listen } from "./world.js"
 const pass = (by: number) => Effect.zipRight(TestClock.adjust(by), settleDown)
 
 /** A process, as far as these tests need one. */
-const processOf = (layer: Layer.Layer<Cache | SharedCache, unknown>) =>
-  Effect.map(Effect.withRandom(Layer.build(layer), Random.fixed([0])), (context) => {
+const processOf = (layer: Layer.Layer<Cache | SharedCache, unknown>, chance = 0) =>
+  Effect.map(Effect.withRandom(Layer.build(layer), Random.fixed([chance])), (context) => {
     const run = Effect.provideService(Cache, Context.get(context, Cache))
     return { run, health: run(Cache.health), counters: run(Cache.counters), context }
   })
@@ -220,6 +221,20 @@ describe("a primary that cannot be built", () => {
       expect(primary.attempts).toBe(2)
       yield* pass(1_000_000)
       expect(primary.attempts).toBeGreaterThan(50)
+    })
+  )
+
+  it.scoped("is built again by many processes not all at once, but some time about then", () =>
+    Effect.gen(function* () {
+      const attempts: Array<number> = []
+      for (const chance of [0, 0.5, 1]) {
+        const primary = builtAt(100, yield* MemoryBackend.make())
+        yield* processOf(Cache.withFallback(primary.layer, NoopCache.backend), chance)
+        const before = yield* Clock.currentTimeMillis
+        while (primary.attempts === 1) yield* pass(10)
+        attempts.push((yield* Clock.currentTimeMillis) - before)
+      }
+      expect(attempts).toEqual([800, 1_000, 1_200])
     })
   )
 

@@ -53,9 +53,9 @@ describe("health", () => {
       Effect.provide(MemoryCacheLive),
       Effect.withConfigProvider(switchedOff)
     ),
-    "the cache is local to this process, and SharedCache was asked for": SharedCache.health.pipe(
-      Effect.provide(SharedCache.fromCache),
-      Effect.provide(MemoryCache.layer())
+    "the cache is local to this process, and SharedCache was asked for": Effect.provide(
+      SharedCache.health,
+      Layer.provide(SharedCache.fromCache, MemoryCache.layer())
     )
   }
   for (const [why, health] of Object.entries(uncached)) {

@@ -352,16 +352,16 @@ inEveryWorld("a waiter", ({ advance, settleDown, startServer }) => {
         const held = yield* heldLoad(makeRow())
         const lookup = yield* Effect.fork(other.run(Cache.getOrCreate("k", held.create)))
         yield* held.begun
-        return Effect.zipRight(held.open, Fiber.join(lookup))
+        return { end: Effect.zipRight(held.open, Fiber.join(lookup)) }
       })
-      let end = yield* build
+      let { end } = yield* build
       const b = yield* Effect.fork(patient.run(Cache.getOrCreate("k", load(row))))
       yield* settleDown
       yield* patient.hold("lease")
       for (const reads of [0, 0, 0, 0, 1]) {
         yield* end
         yield* other.run(Cache.invalidate("k"))
-        end = yield* build
+        end = (yield* build).end
         yield* advance("320 millis")
         yield* (yield* patient.next("lease")).pass
         yield* settleDown

@@ -3,6 +3,7 @@ import { expect, it } from "@effect/vitest"
 import { Cache } from "effect-larder"
 import { RedisCache, RedisClient } from "effect-larder/redis"
 import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
@@ -109,6 +110,24 @@ describeWithServer("a cluster that changes", ["redis-server"], () => {
         })
       )
       expect(found).toEqual(["made", "stored", "stored"])
+    })
+  )
+
+  // On a cluster what follows a set that may yet be executed waits for its deadline.
+  it.scopedLive("an invalidation does not wait for a set that was refused", () =>
+    Effect.gen(function* () {
+      const { nodes } = yield* cluster
+      const context = yield* Layer.build(
+        RedisClient.layer({ ...(yield* settings), commandTimeout: "5 seconds" })
+      )
+      const backend = RedisBackend.make(Context.get(context, RedisClient))
+      const allow = (bytes: number) =>
+        Effect.forEach(nodes, (node) => command(node, "CONFIG", "SET", "maxmemory", bytes))
+      yield* Effect.acquireRelease(allow(1), () => Effect.orDie(allow(0)))
+      const { reason } = yield* Effect.flip(backend.set("full:k", "value", 60_000))
+      expect(reason).toBe("Refused")
+      const [took] = yield* Effect.timed(backend.invalidate("full:k"))
+      expect(Duration.toMillis(took)).toBeLessThan(2_500)
     })
   )
 

@@ -26,14 +26,15 @@ import {
   type Instance,
   pendingOf,
   type Report,
+  slack,
   startInstance,
   startOver,
   startTraffic,
+  timed,
+  untilNothingPends,
   untilShared
 } from "./traffic.js"
 
-/** What a poll and a busy machine may add. */
-const slack = 500
 const longestLookup = 2 * creatorTime + commandTimeout + slack
 const longestWrite = commandTimeout + slack
 
@@ -82,9 +83,6 @@ const loadsOfCrowd = (instances: ReadonlyArray<Instance>, key: string) =>
     yield* Effect.all(crowd, { concurrency: "unbounded" })
     return loads
   })
-
-const timed = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
-  Effect.map(Effect.timed(effect), ([took, value]) => [Duration.toMillis(took), value] as const)
 
 interface Scene {
   readonly server: RedisServer
@@ -271,176 +269,6 @@ describeWithServer("a fault of Redis", ["redis-server"], () => {
     )
   }
 
-  // The connection breaks with the set on its way: the server may execute it until its
-  // deadline, and an invalidation that is confirmed before that would not outlast it.
-  it.scopedLive(
-    "in a set is told at once, and what it leaves is confirmed after its deadline",
-    () =>
-      withLog(() =>
-        Effect.gen(function* () {
-          const server = yield* startRedis({ own: true })
-          const proxy = yield* FaultProxy.make(server)
-          const here = yield* startInstance({ url: proxy.url, commandTimeout: "1 second" })
-          const there = yield* startInstance({ url: server.url })
-          yield* here.run(Cache.set("k", "so that the server knows the script"))
-          yield* proxy.hold(([name]) => name === "evalsha")
-          const [took] = yield* timed(
-            Effect.gen(function* () {
-              const set = yield* Effect.fork(timed(here.run(Cache.set("k", "old"))))
-              const held = yield* proxy.next()
-              yield* proxy.hold(() => false)
-              yield* held.reset
-              const [took] = yield* Fiber.join(set)
-              expect(took).toBeLessThan(slack)
-              expect(yield* pendingOf(here)).toBe(1)
-              // Nor does one that is asked for confirm what it carries before.
-              yield* here.run(Cache.invalidate("k"))
-              yield* eventually(
-                Effect.map(pendingOf(here), (pending) => pending === 0),
-                "nothing is pending"
-              )
-              yield* held.execute
-            })
-          )
-          expect(took).toBeGreaterThan(990)
-          expect(yield* there.run(Cache.get("k"))).toEqual(Option.none())
-        })
-      )
-  )
-
-  // The first step, a key that lives as long as the set may take, is answered
-  // after nine tenths of that; the second is not answered.
-  it.scopedLive("in a set without scripts is told at its deadline, too", () =>
-    withLog(() =>
-      Effect.gen(function* () {
-        const server = yield* startRedis({ own: true, scripting: false })
-        const proxy = yield* FaultProxy.make(server)
-        const { run } = yield* startInstance({ url: proxy.url, commandTimeout: "1 second" })
-        yield* run(Cache.set("k", 1))
-        yield* proxy.hold(([name]) => name === "set" || name === "watch")
-        const set = yield* Effect.fork(timed(run(Cache.set("k", 1))))
-        const guard = yield* proxy.next()
-        yield* Effect.sleep("900 millis")
-        yield* guard.pass
-        const [took] = yield* Fiber.join(set)
-        expect(took).toBeLessThan(1_000 + slack)
-      })
-    )
-  )
-
-  // The set is on its way │ its caller leaves │ the connection breaks │ connected again │
-  // the invalidation that it left is replayed │ the server executes the set.
-  it.scopedLive("in a set whose caller has left is not confirmed before its deadline", () =>
-    withLog(() =>
-      Effect.gen(function* () {
-        const server = yield* startRedis({ own: true })
-        const proxy = yield* FaultProxy.make(server)
-        const here = yield* startInstance({ url: proxy.url, commandTimeout: "1 second" })
-        const there = yield* startInstance({ url: server.url })
-        yield* here.run(Cache.set("k", "so that the server knows the script"))
-        yield* proxy.hold(([name]) => name === "evalsha")
-        const set = yield* Effect.fork(here.run(Cache.set("k", "old")))
-        const held = yield* proxy.next()
-        const [took] = yield* timed(Fiber.interrupt(set))
-        expect(took).toBeLessThan(slack)
-        yield* proxy.hold(() => false)
-        yield* held.reset
-        yield* eventually(
-          Effect.map(pendingOf(here), (pending) => pending === 0),
-          "nothing is pending"
-        )
-        yield* held.execute
-        expect(yield* there.run(Cache.get("k"))).toEqual(Option.none())
-      })
-    )
-  )
-
-  // Two sets │ the second one's caller leaves │ the connection breaks, and with it the first.
-  it.scopedLive("in two sets at a time is not over before the later deadline", () =>
-    withLog(() =>
-      Effect.gen(function* () {
-        const server = yield* startRedis({ own: true })
-        const proxy = yield* FaultProxy.make(server)
-        const here = yield* startInstance({ url: proxy.url, commandTimeout: "1 second" })
-        const there = yield* startInstance({ url: server.url })
-        yield* here.run(Cache.set("k", "so that the server knows the script"))
-        yield* proxy.hold(([name]) => name === "evalsha")
-        const first = yield* Effect.fork(here.run(Cache.set("k", "old")))
-        const held = yield* proxy.next()
-        yield* Effect.sleep("500 millis")
-        const second = yield* Effect.fork(here.run(Cache.set("k", "older")))
-        const late = yield* proxy.next()
-        yield* proxy.hold(() => false)
-        yield* Effect.zipRight(Fiber.interruptFork(second), held.reset)
-        yield* Fiber.join(first)
-        yield* eventually(
-          Effect.map(pendingOf(here), (pending) => pending === 0),
-          "nothing is pending"
-        )
-        yield* late.execute
-        expect(yield* there.run(Cache.get("k"))).toEqual(Option.none())
-      })
-    )
-  )
-
-  // The guard is on its way │ its caller leaves │ an invalidation is asked for │ the
-  // guard is answered: the value would be written after what is to remove it.
-  it.scopedLive(
-    "in a set without scripts whose caller has left is followed by what comes after",
-    () =>
-      withLog(() =>
-        Effect.gen(function* () {
-          const server = yield* startRedis({ own: true, scripting: false })
-          const proxy = yield* FaultProxy.make(server)
-          const here = yield* startInstance({ url: proxy.url, commandTimeout: "2 seconds" })
-          const there = yield* startInstance({ url: server.url })
-          yield* here.run(Cache.set("k", "found out whether there are scripts"))
-          yield* proxy.hold(([name]) => name === "set")
-          const set = yield* Effect.fork(here.run(Cache.set("k", "old")))
-          const guard = yield* proxy.next()
-          yield* Fiber.interrupt(set)
-          yield* proxy.hold(() => false)
-          const invalidation = yield* Effect.fork(here.run(Cache.invalidate("k")))
-          yield* Effect.sleep("300 millis")
-          yield* guard.pass
-          yield* Fiber.join(invalidation)
-          yield* Effect.sleep("100 millis")
-          expect(yield* there.run(Cache.get("k"))).toEqual(Option.none())
-          expect(yield* pendingOf(here)).toBe(0)
-        })
-      )
-  )
-
-  // The set is sent; the server's clock is set an hour forward; the set arrives.
-  it.scopedLive("that makes a set late leaves an invalidation, and the clock is asked again", () =>
-    withLog(() =>
-      Effect.gen(function* () {
-        const server = yield* startRedis({ own: true, fakeClock: true })
-        const proxy = yield* FaultProxy.make(server)
-        const { run } = yield* startInstance({ url: proxy.url, commandTimeout: "10 seconds" })
-        yield* proxy.hold(([name]) => name === "evalsha")
-        const set = yield* Effect.fork(run(Cache.set("k", "late")))
-        const held = yield* proxy.next()
-        yield* server.stepClock(hour)
-        yield* held.pass
-        yield* Fiber.join(set)
-        expect(yield* pendingOf({ run })).toBe(1)
-        yield* proxy.release
-        yield* eventually(
-          Effect.map(pendingOf({ run }), (pending) => pending === 0),
-          "nothing is pending"
-        )
-        expect(yield* run(Cache.get("k"))).toEqual(Option.none())
-        yield* run(Cache.set("k", "in time"))
-        const { age } = Option.getOrThrow(yield* run(Cache.inspect("k")))
-        expect(Duration.toMillis(age)).toBeLessThan(1_000)
-        const expiresAt = Number(yield* command(server, "PEXPIRETIME", "larder:k"))
-        const [seconds] = (yield* command(server, "TIME")) as ReadonlyArray<string>
-        expect(expiresAt / 1_000 - Number(seconds)).toBeGreaterThan(3_500)
-      })
-    )
-  )
-
   it.scopedLive("keeps nobody from closing the cache, with a rebuild under way", () =>
     withLog(() =>
       Effect.gen(function* () {
@@ -482,10 +310,7 @@ describeWithServer("a fault of Redis", ["redis-server"], () => {
         expect(yield* there.run(Cache.get("a"))).toEqual(Option.some("old"))
 
         yield* proxy.heal
-        yield* eventually(
-          Effect.map(pendingOf(here), (pending) => pending === 0),
-          "nothing is pending"
-        )
+        yield* untilNothingPends(here)
         for (const key of ["a", "b", "c"]) {
           expect(yield* there.run(Cache.get(key))).toEqual(Option.none())
         }

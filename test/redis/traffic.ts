@@ -1,5 +1,6 @@
 /** Callers who never rest, over several processes, and what befell them. */
 import * as Chunk from "effect/Chunk"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
@@ -16,6 +17,8 @@ export interface Instance {
 
 export const commandTimeout = 300
 export const creatorTime = 250
+/** Milliseconds that a poll and a busy machine may add. */
+export const slack = 500
 
 /** These tests wait for the end of an outage, and it is not the circuit that they are about. */
 const breaker = { openFor: "200 millis" } as const
@@ -151,6 +154,10 @@ export const startTraffic = (
 export const pendingOf = ({ run }: Instance): Effect.Effect<number> =>
   Effect.map(run(Cache.health), ({ pendingInvalidations }) => pendingInvalidations)
 
+/** With the milliseconds that it took. */
+export const timed = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.map(Effect.timed(effect), ([took, value]) => [Duration.toMillis(took), value] as const)
+
 let lastProbe = 0
 
 /** Tries until it is so, at most so long; gives the milliseconds that it took. */
@@ -170,6 +177,12 @@ export const eventually = (
     })
     return attempt
   })
+
+export const untilNothingPends = (instance: Instance): Effect.Effect<number> =>
+  eventually(
+    Effect.map(pendingOf(instance), (pending) => pending === 0),
+    "nothing is pending"
+  )
 
 /** Waits until what any of them builds hits in all, and nothing is pending. */
 export const untilShared = (
