@@ -6,8 +6,8 @@
  * then finds the key held again, it runs the creator without a lease: a failing
  * creator makes no convoy, and frequent invalidations starve nobody.
  *
- * One that is gone sooner than it can have run out has not vanished: its value was
- * stored, and replaced before the waiter looked. Of those it sits through a few.
+ * One that is said to have stored has not vanished, nor one that is gone sooner than it can
+ * have run out: its value was replaced before the waiter looked. Of those it sits through a few.
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -100,7 +100,8 @@ const attempt = (asking: Asking, patience: Patience): Effect.Effect<Acquired> =>
             return sitThrough(asking, patience, reply, askedAt)
           case "Granted": {
             const { awaited } = patience
-            if (awaited !== undefined && reply.ended !== awaited) {
+            const isOver = awaited === undefined || reply.ended === awaited
+            if (!isOver && !listener.hasStored(awaited)) {
               first.tally.takeovers++
               path.events.emit({ _tag: "takeover", key: rebuild.key })
             }
@@ -151,14 +152,14 @@ const endure = (
   patience: Patience,
   { ended, token }: Held,
   askedAt: number,
-  runOutBefore: number
+  isMissed: (token: string) => boolean
 ): Patience | undefined => {
-  const { awaited, grantedAfter, hasSeenVanish, missed } = patience
+  const { awaited, hasSeenVanish, missed } = patience
   if (awaited === undefined) return { ...fresh, awaited: token, askedAt }
   if (awaited === token) return { ...patience, askedAt }
   if (ended === awaited) return undefined
   const next = { ...patience, awaited: token, askedAt, grantedAfter: patience.askedAt }
-  if (grantedAfter > runOutBefore) {
+  if (isMissed(awaited)) {
     return missed < maxMissed ? { ...next, missed: missed + 1 } : undefined
   }
   return hasSeenVanish ? undefined : { ...next, hasSeenVanish: true }
@@ -176,7 +177,9 @@ const sitThrough = (
     // What was granted before this may have run out. Another process's leases may be
     // shorter than ours: then a crash may pass for a value that was missed, and is one of a few.
     const runOutBefore = time - path.defaults.leaseDuration
-    const next = endure(patience, held, askedAt, runOutBefore)
+    const isMissed = (token: string) =>
+      listener.hasStored(token) || patience.grantedAfter > runOutBefore
+    const next = endure(patience, held, askedAt, isMissed)
     if (next === undefined || time >= rebuild.waitUntil) return Effect.succeed(leaseless)
     const again = attempt(asking, next)
     const wait = listener.untilEnded(held.token, rebuild.waitUntil - time, lookFor(asking))

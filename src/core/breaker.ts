@@ -147,9 +147,11 @@ export const make = Effect.fnUntraced(function* (
     state: Effect.sync(() => circuit.state),
     transitions: transitions.stream,
     trip: Effect.sync(() => become(Circuit.trip(circuit, nowOf(clock), rules))),
-    reset: Effect.zipRight(
-      reissue,
-      Effect.sync(() => become(Circuit.reset(circuit)))
+    reset: Effect.uninterruptible(
+      Effect.zipRight(
+        reissue,
+        Effect.sync(() => become(Circuit.reset(circuit)))
+      )
     ),
     unsafeState: () => circuit.state,
     unsafeSince: () => since,

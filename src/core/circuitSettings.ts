@@ -18,7 +18,7 @@ import { wrong } from "./option.js"
  *   are let through at a time to find out; default 2
  * - `isFailure`: whether the error that a call failed with, or its defect, speaks against
  *   what is called; default: all do. One that does not counts as a success: something
- *   answered. It is not asked of interruptions, which are neither
+ *   answered. If it throws, it does. It is not asked of interruptions, which are neither
  *
  * @since 0.1.0
  * @category models
@@ -44,7 +44,7 @@ export const settings = (
 ): Effect.Effect<Settings> =>
   Effect.map(openFor(options.openFor), (openFor) => ({
     name: options.name ?? "default",
-    isFailure: options.isFailure ?? (() => true),
+    isFailure: judgeBy(options.isFailure ?? (() => true)),
     rules: {
       failureThreshold: threshold("failureThreshold", options.failureThreshold, 5),
       successThreshold: threshold("successThreshold", options.successThreshold, 2),
@@ -52,6 +52,17 @@ export const settings = (
       reopensFrom
     }
   }))
+
+/** What the user's own throws is nothing that a caller is to hear of. */
+export const judgeBy =
+  (judge: (error: unknown) => boolean) =>
+  (error: unknown): boolean => {
+    try {
+      return judge(error)
+    } catch {
+      return true
+    }
+  }
 
 const threshold = (name: string, given: number | undefined, otherwise: number): number => {
   const count = given ?? otherwise

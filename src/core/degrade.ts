@@ -11,6 +11,7 @@ import * as Stream from "effect/Stream"
 import { BackendError, type CacheBackend } from "../port/CacheBackend.js"
 import { Unfibered } from "../port/unfibered.js"
 import * as Breaker from "./breaker.js"
+import { judgeBy } from "./circuitSettings.js"
 import type { Events } from "./events.js"
 import type { Log } from "./log.js"
 import type { L2 } from "./path.js"
@@ -23,28 +24,25 @@ import type { Settings } from "./settings.js"
 const isOutage = (error: unknown): boolean =>
   !(error instanceof BackendError) || error.reason === "Timeout" || error.reason === "Unavailable"
 
+interface Circuit extends Pick<L2, "backend" | "breaker" | "outage"> {
+  /** The same backend; its circuit is told of what is answered, and not of what fails. */
+  readonly uncounted: CacheBackend
+}
+
 /** A backend under a circuit breaker, unless there is nothing to be kept from. */
 export const circuitTo = (
   inner: CacheBackend,
   { breaker: options, name }: Pick<Settings, "breaker" | "name">,
   log: Log
-): Effect.Effect<Pick<L2, "backend" | "breaker" | "outage">> => {
-  if (inner.capabilities.keeps === false) {
-    return Effect.succeed({ backend: inner, breaker: undefined, outage: () => 0 })
-  }
-  if (options === undefined) {
-    return Effect.succeed({ backend: inner, breaker: undefined, outage: () => undefined })
-  }
-  // Noted before it may open the circuit: whoever hears of that is told why. And what the
-  // user's own throws is nothing that a caller is to hear of.
-  const judge = options.isFailure ?? isOutage
+): Effect.Effect<Circuit> => {
+  const without = { backend: inner, uncounted: inner, breaker: undefined }
+  if (inner.capabilities.keeps === false) return Effect.succeed({ ...without, outage: () => 0 })
+  if (options === undefined) return Effect.succeed({ ...without, outage: () => undefined })
+  // Noted before it may open the circuit: whoever hears of that is told why.
+  const judge = judgeBy(options.isFailure ?? isOutage)
   const isFailure = (error: unknown): boolean => {
     log.note(error)
-    try {
-      return judge(error)
-    } catch {
-      return true
-    }
+    return judge(error)
   }
   const rules = { ...options, name: options.name ?? name, isFailure }
   return Effect.map(Breaker.make(rules, "probe"), (breaker) => {
@@ -52,8 +50,12 @@ export const circuitTo = (
     breaker.onTransition(({ from }) => {
       if (from === "closed") outages++
     })
+    const unsafeReport = (ticket: number, isFailed: boolean): void => {
+      if (!isFailed) breaker.unsafeReport(ticket, false)
+    }
     return {
       backend: underBreaker(inner, breaker, isFailure),
+      uncounted: underBreaker(inner, { unsafeEnter: breaker.unsafeEnter, unsafeReport }, isFailure),
       breaker,
       outage: () => (breaker.unsafeState() === "closed" ? undefined : outages)
     }

@@ -12,6 +12,7 @@ import { fullKey, type L2 } from "./path.js"
 import { cannotClear, countFault, isSent, type Log } from "./log.js"
 import { Odds } from "./odds.js"
 import { Pending, type Unconfirmed } from "./pending.js"
+import { makeProbe } from "./probe.js"
 import { recover, untilClosed } from "./recovery.js"
 import { Renewals } from "./renewal.js"
 import type { Settings } from "./settings.js"
@@ -31,7 +32,7 @@ export const make = (
     // Not `run` with the scope: once that has closed, it would begin what nobody ends.
     const behind = (effect: Effect.Effect<void>) => void run(Effect.forkIn(effect, scope))
     const inner = guarded(unguarded)
-    const { backend, breaker, outage } = yield* circuitTo(inner, settings, log)
+    const { backend, breaker, outage, uncounted } = yield* circuitTo(inner, settings, log)
     const { leaseDuration, maxHold } = settings.defaults
     const odds = new Odds()
     const renewals = new Renewals<Tally>(
@@ -53,9 +54,10 @@ export const make = (
         : clearing(on, fullKey(settings, target), isOverflow)
     const pending = new Pending(
       {
+        isReady: () => breaker === undefined || breaker.unsafeState() === "closed",
         ready: breaker === undefined ? Effect.void : untilClosed(breaker),
         canClear: () => backend.capabilities.scan,
-        command: (unconfirmed) => replay(backend, unconfirmed),
+        command: (unconfirmed, isCounted) => replay(isCounted ? backend : uncounted, unconfirmed),
         onConfirmed: ({ target }) => events.emit({ _tag: "invalidationConfirmed", key: target }),
         onFault: ({ kind }, cause) =>
           countFault({ log }, tally, kind === "key" ? "invalidate" : "clear", cause)
@@ -64,13 +66,11 @@ export const make = (
     )
     if (breaker !== undefined) {
       tellTransitions(breaker, backend, events, log)
-      const probe = Effect.suspend((): Effect.Effect<unknown, BackendError> => {
-        const { singleKey } = pending
-        return singleKey === undefined
-          ? inner.getMany([fullKey(settings, "")])
-          : Effect.tapErrorCause(pending.carry(singleKey, replay(inner, singleKey)), () =>
-              Effect.sync(() => pending.postpone(singleKey))
-            )
+      const probe = makeProbe({
+        breaker,
+        pending,
+        replay: (unconfirmed) => replay(inner, unconfirmed),
+        read: (key) => inner.getMany([fullKey(settings, key)])
       })
       const isReachable = () => inner.status?.().isReachable !== false
       recover(breaker, isReachable, probe, behind)

@@ -7,7 +7,10 @@
  * meanwhile has left another.
  */
 import type * as Cause from "effect/Cause"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as FiberId from "effect/FiberId"
 import * as Schedule from "effect/Schedule"
 import type { BackendError } from "../port/CacheBackend.js"
 
@@ -15,7 +18,13 @@ import type { BackendError } from "../port/CacheBackend.js"
 const maxKeys = 10_000
 const maxStarts = 100
 
-/** How long the background waits between two attempts. */
+/** In a row: then a round goes no further, and they are the last of the next one. */
+const maxFailures = 5
+
+/** How long a caller waits for a prefix that is being cleared, in milliseconds. */
+const patience = 1_000
+
+/** How long the background waits between two rounds. */
 const backoff = Schedule.exponential("100 millis").pipe(
   Schedule.union(Schedule.spaced("5 seconds")),
   Schedule.jittered
@@ -28,18 +37,25 @@ export interface Unconfirmed {
   readonly target: string
   /** It stands for keys that were too many: a backend that cannot clear has not confirmed it. */
   readonly isOverflow: boolean
+  isTried: boolean
   /** One attempt at a time: whoever comes meanwhile is content with what comes of it. */
-  readonly turn: Effect.Semaphore
-  /** How often it was tried in vain. */
-  failures: number
+  isUnderWay: boolean
+  /** What comes of the attempt that is under way or the first; of the last one, if none is. */
+  outcome: Deferred.Deferred<boolean>
 }
 
 export interface Replay {
-  /** Returns when it is worth while to send anything. */
+  /** Is it worth while to send anything? */
+  readonly isReady: () => boolean
+  /** Returns when it is. */
   readonly ready: Effect.Effect<void>
   /** Can a whole prefix be replayed? If not, single keys are kept without a bound. */
   readonly canClear: () => boolean
-  readonly command: (unconfirmed: Unconfirmed) => Effect.Effect<unknown, BackendError>
+  /** One that is alone in that it fails tells its circuit nothing of the server. */
+  readonly command: (
+    unconfirmed: Unconfirmed,
+    isCounted: boolean
+  ) => Effect.Effect<unknown, BackendError>
   readonly onConfirmed: (unconfirmed: Unconfirmed) => void
   readonly onFault: (
     unconfirmed: Unconfirmed,
@@ -87,8 +103,14 @@ export class Pending {
   }
 
   private put(kind: Unconfirmed["kind"], target: string, isOverflow: boolean): void {
-    const turn = Effect.unsafeMakeSemaphore(1)
-    this.recordsOf(kind).set(target, { kind, target, isOverflow, turn, failures: 0 })
+    this.recordsOf(kind).set(target, {
+      kind,
+      target,
+      isOverflow,
+      isTried: false,
+      isUnderWay: false,
+      outcome: Deferred.unsafeMake(FiberId.none)
+    })
     if (this.isReplaying) return
     this.isReplaying = true
     this.fork(this.replayAll)
@@ -99,7 +121,10 @@ export class Pending {
     return this.keys.get(key)
   }
 
-  /** Replays what concerns the key, before another command on it; true: nothing is left. */
+  /**
+   * Replays what concerns the key, before another command on it; true: nothing is left. No
+   * caller clears a prefix: that is as many commands as the server has keys.
+   */
   before(key: string): Effect.Effect<boolean> {
     return Effect.suspend(() => {
       if (!this.has(key)) return Effect.succeed(true)
@@ -107,7 +132,9 @@ export class Pending {
         kind === "key" ? target === key : key.startsWith(target)
       )
       return Effect.map(
-        Effect.every(concerned, (unconfirmed) => this.attempt(unconfirmed)),
+        Effect.every(concerned, (unconfirmed) =>
+          unconfirmed.kind === "key" ? this.attempt(unconfirmed) : this.outcomeOf(unconfirmed)
+        ),
         () => !this.has(key)
       )
     })
@@ -122,8 +149,9 @@ export class Pending {
   /** The others go first, next time: it may be alone in that it fails. */
   postpone(unconfirmed: Unconfirmed): void {
     if (!this.isPending(unconfirmed)) return
-    this.keys.delete(unconfirmed.target)
-    this.keys.set(unconfirmed.target, unconfirmed)
+    const records = this.recordsOf(unconfirmed.kind)
+    records.delete(unconfirmed.target)
+    records.set(unconfirmed.target, unconfirmed)
   }
 
   /** A command that carries it: to confirm that one is to confirm this. */
@@ -157,41 +185,49 @@ export class Pending {
     return [...this.starts.values(), ...this.keys.values()]
   }
 
-  private attempt(unconfirmed: Unconfirmed): Effect.Effect<boolean> {
-    return Effect.suspend(() => {
-      const { failures, turn } = unconfirmed
-      const send = Effect.matchCauseEffect(
-        Effect.suspend(() => this.carry(unconfirmed, this.replay.command(unconfirmed))),
-        {
-          onFailure: (cause) => {
-            unconfirmed.failures++
-            return Effect.as(this.replay.onFault(unconfirmed, cause), false)
-          },
-          onSuccess: () => Effect.succeed(true)
-        }
-      )
-      return turn.withPermits(1)(
-        Effect.suspend(() => {
-          // Noted for this round │ carried by another command, and confirmed │ `set` │ replayed:
-          // that would remove what was set.
-          if (!this.isPending(unconfirmed)) return Effect.succeed(true)
-          return unconfirmed.failures > failures ? Effect.succeed(false) : send
+  private attempt(unconfirmed: Unconfirmed, isCounted = true): Effect.Effect<boolean> {
+    const send = Effect.matchCauseEffect(
+      Effect.suspend(() => this.carry(unconfirmed, this.replay.command(unconfirmed, isCounted))),
+      {
+        onFailure: (cause) => Effect.as(this.replay.onFault(unconfirmed, cause), false),
+        onSuccess: () => Effect.succeed(true)
+      }
+    )
+    return Effect.uninterruptibleMask((restore) =>
+      Effect.suspend(() => {
+        // Noted for this round │ carried by another command, and confirmed │ `set` │ replayed:
+        // that would remove what was set.
+        if (!this.isPending(unconfirmed)) return Effect.succeed(true)
+        if (unconfirmed.isUnderWay) return restore(Deferred.await(unconfirmed.outcome))
+        unconfirmed.isUnderWay = true
+        // The last one's has been told.
+        if (unconfirmed.isTried) unconfirmed.outcome = Deferred.unsafeMake(FiberId.none)
+        unconfirmed.isTried = true
+        return Effect.onExit(restore(send), (exit) => {
+          unconfirmed.isUnderWay = false
+          return Deferred.succeed(unconfirmed.outcome, Exit.isSuccess(exit) && exit.value)
         })
-      )
+      })
+    )
+  }
+
+  /** What comes of the attempt that is under way, or due at once; false: it takes too long. */
+  private outcomeOf({ isUnderWay, outcome }: Unconfirmed): Effect.Effect<boolean> {
+    if (!isUnderWay && !this.replay.isReady()) return Effect.succeed(false)
+    return Effect.timeoutTo(Deferred.await(outcome), {
+      duration: patience,
+      onSuccess: (isConfirmed) => isConfirmed,
+      onTimeout: () => false
     })
   }
 
   /**
    * One round over all that is pending; true: all is confirmed. One that fails may be alone
-   * in that: refused, or on a node of a cluster that is gone.
+   * in that, refused, or on a node of a cluster that is gone: it tells the circuit once a
+   * round, between which others may say that the server is there.
    */
   private readonly round: Effect.Effect<boolean> = Effect.suspend(() =>
-    Effect.zipRight(
-      this.replay.ready,
-      Effect.suspend(() =>
-        Effect.forEach(this.all(), (unconfirmed) => this.attempt(unconfirmed), { discard: true })
-      )
-    )
+    Effect.zipRight(this.replay.ready, this.tryAll)
   ).pipe(
     // Decided and marked in one step: an `add` between the two would find a
     // replay that has already made up its mind to stop.
@@ -200,6 +236,21 @@ export class Pending {
       return !this.isReplaying
     })
   )
+
+  private readonly tryAll: Effect.Effect<void> = Effect.suspend(() => {
+    let failures = 0
+    let inARow = 0
+    const tryNext = (unconfirmed: Unconfirmed): Effect.Effect<void> =>
+      inARow === maxFailures
+        ? Effect.void
+        : Effect.map(this.attempt(unconfirmed, failures === 0), (isConfirmed) => {
+            if (isConfirmed) return void (inARow = 0)
+            failures++
+            inARow++
+            this.postpone(unconfirmed)
+          })
+    return Effect.forEach(this.all(), tryNext, { discard: true })
+  })
 
   private readonly replayAll: Effect.Effect<void> = Effect.suspend(() =>
     Effect.asVoid(Effect.repeat(this.round, { schedule: backoff, until: (isDone) => isDone }))

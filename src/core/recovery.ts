@@ -1,10 +1,4 @@
-/**
- * Finding out, behind, that L2 is back: no caller's request is a probe.
- *
- * A probe is an invalidation of one key that the server has yet to hear of, if there is
- * one, and else the cheapest command there is. A prefix is not cleared by a probe: that is
- * as many commands as the server has keys. It may wait, for what is pending is not read.
- */
+/** Finding out, behind, that L2 is back: no caller's request is a probe. */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"

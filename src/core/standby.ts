@@ -21,14 +21,16 @@ export const usedInOutages = (
   emptying: Effect.Effect<void, unknown>,
   fork: (emptying: Effect.Effect<void>) => void
 ): IsUsed => {
-  let isEmpty = true
+  let outages = 0
+  let emptied = 0
   breaker.onTransition(({ to }) => {
     if (to !== "closed") return
-    isEmpty = false
-    const emptied = Effect.sync(() => void (isEmpty = true))
-    fork(Effect.ignore(Effect.zipRight(emptying, emptied)))
+    // What an earlier one's emptying has gone past may have been put there since.
+    const outage = ++outages
+    const isDone = Effect.sync(() => void (emptied = Math.max(emptied, outage)))
+    fork(Effect.ignore(Effect.zipRight(emptying, isDone)))
   })
-  return () => isEmpty && breaker.unsafeState() !== "closed"
+  return () => emptied === outages && breaker.unsafeState() !== "closed"
 }
 
 /**

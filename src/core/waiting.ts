@@ -30,6 +30,7 @@ interface Wait {
 /** One who waits, once at a time. */
 export class Listener {
   private readonly heard = new Set<string>()
+  private readonly stored = new Set<string>()
   private wait: Wait | undefined = undefined
 
   constructor(private readonly onClose: (self: Listener) => void) {}
@@ -43,8 +44,14 @@ export class Listener {
     this.heard.clear()
   }
 
+  /** Has it been heard, at any time, that the holder with this token has stored a value? */
+  hasStored(token: string): boolean {
+    return this.stored.has(token)
+  }
+
   hear(push: Push): void {
     this.heard.add(push.token)
+    if (push.reason === "stored") this.stored.add(push.token)
     if (this.wait?.token === push.token) this.wait.end(push)
   }
 

@@ -116,7 +116,7 @@ export const make = (client: Service): CacheBackend => {
   const invalidate: CacheBackend["invalidate"] = (key) => {
     const wireKey = toWire(key)
     return Effect.zipRight(
-      Effect.suspend(() => strays.outlast(wireKey, socketOn(client.linkOf(wireKey)))),
+      strays.outlast(wireKey, () => socketOn(client.linkOf(wireKey))),
       step(key, (steps, link, place) => steps.invalidate(link, place))
     )
   }
@@ -150,10 +150,14 @@ export const make = (client: Service): CacheBackend => {
         }
       )
     )
-    return Effect.suspend(() => strays.outlastAll(wireStart, socketOn(main))).pipe(
-      Effect.zipRight(undisturbed(main, Effect.zipRight(leases, values))),
-      Effect.zipRight(publish(main, prefix, pushText("cleared", "", wireStart)))
-    )
+    // Without scripts those who set take turns, which this does not.
+    const socket = () => (main.isScriptable ? socketOn(main) : undefined)
+    return strays
+      .outlastAll(wireStart, socket)
+      .pipe(
+        Effect.zipRight(undisturbed(main, Effect.zipRight(leases, values))),
+        Effect.zipRight(publish(main, prefix, pushText("cleared", "", wireStart)))
+      )
   }
 
   return {

@@ -4,7 +4,8 @@
  *
  * What follows one on its connection is executed after it. On another connection it may
  * come first, and be undone: so it is not sent before the deadline. On a Cluster the driver
- * may send either of them again, to other nodes: there no connection keeps an order.
+ * may send either of them again, to other nodes, and a set without scripts takes more than
+ * one command: there no connection keeps an order.
  */
 import * as Effect from "effect/Effect"
 import type { Socket } from "node:net"
@@ -36,19 +37,19 @@ export class Strays {
     setTimeout(forget, Math.ceil(stray.until - performance.now())).unref()
   }
 
-  /** Returns when what is sent on that connection comes after all sets of the key. */
-  outlast(key: string, socket: Socket | undefined): Effect.Effect<void> {
-    return Effect.suspend(() => until(untilFor(this.byKey.get(key), socket)))
+  /** Returns when what is sent on the connection that is used then comes after all sets of the key. */
+  outlast(key: string, socket: () => Socket | undefined): Effect.Effect<void> {
+    return outlasting(() => untilFor(this.byKey.get(key), socket()))
   }
 
   /** Of all keys that begin so. */
-  outlastAll(start: string, socket: Socket | undefined): Effect.Effect<void> {
-    return Effect.suspend(() => {
+  outlastAll(start: string, socket: () => Socket | undefined): Effect.Effect<void> {
+    return outlasting(() => {
       let latest = 0
       for (const [key, stray] of this.byKey) {
-        if (key.startsWith(start)) latest = Math.max(latest, untilFor(stray, socket))
+        if (key.startsWith(start)) latest = Math.max(latest, untilFor(stray, socket()))
       }
-      return until(latest)
+      return latest
     })
   }
 }
@@ -56,7 +57,9 @@ export class Strays {
 const untilFor = (stray: Stray | undefined, socket: Socket | undefined): number =>
   stray === undefined || (stray.socket !== undefined && stray.socket === socket) ? 0 : stray.until
 
-const until = (time: number): Effect.Effect<void> => {
-  const left = time - performance.now()
-  return left > 0 ? realSleep(Math.ceil(left)) : Effect.void
-}
+/** Looks again when it has waited: meanwhile there may be others. */
+const outlasting = (latest: () => number): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    const left = latest() - performance.now()
+    return left > 0 ? Effect.zipRight(realSleep(Math.ceil(left)), outlasting(latest)) : Effect.void
+  })

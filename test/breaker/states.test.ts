@@ -193,20 +193,19 @@ it.effect("an error that is no failure is an answer: it breaks the row, and clos
   })
 )
 
-it.effect("an isFailure that throws is the caller's defect, and keeps no permit", () =>
+it.effect("an isFailure that throws says that it is one; the caller has the call's own error", () =>
   Effect.gen(function* () {
     const breaker = yield* makeOpen({
-      successThreshold: 1,
-      isFailure: (error) => {
-        if (error === "odd") throw new Error("unexpected")
-        return true
+      openFor: "15 seconds",
+      isFailure: () => {
+        throw new Error("a mistake in isFailure")
       }
     })
-    yield* TestClock.adjust("15 seconds")
-    const exit = yield* Effect.exit(breaker.execute(Effect.fail("odd")))
-    expect(exit).toEqual(Exit.die(new Error("unexpected")))
-    yield* breaker.execute(Effect.void)
-    expect(yield* breaker.state).toBe("closed")
+    for (let at = 0; at < 3; at++) {
+      yield* TestClock.adjust("15 seconds")
+      expect(yield* Effect.flip(breaker.execute(Effect.fail("odd")))).toBe("odd")
+      expect(yield* breaker.state).toBe("open")
+    }
   })
 )
 

@@ -231,7 +231,7 @@ describe("a primary that cannot be built", () => {
         const primary = builtAt(100, yield* MemoryBackend.make())
         yield* processOf(Cache.withFallback(primary.layer, NoopCache.backend), chance)
         const before = yield* Clock.currentTimeMillis
-        while (primary.attempts === 1) yield* pass(10)
+        while (primary.attempts === 1) yield* pass(100)
         attempts.push((yield* Clock.currentTimeMillis) - before)
       }
       expect(attempts).toEqual([800, 1_000, 1_200])
@@ -549,6 +549,37 @@ describe("a fallback that keeps entries", () => {
       yield* settleDown
       yield* process.run(Cache.set("k", "after it was emptied"))
       expect(yield* get(process, "k")).toBe("after it was emptied")
+    })
+  )
+
+  // The emptying after the second outage has gone past a key │ the third puts it there │ it is
+  // invalidated, and the fallback, which is being emptied, does not hear │ the second's ends.
+  it.scoped("is not used before the last emptying has ended, whichever ends before", () =>
+    Effect.gen(function* () {
+      const process = yield* start()
+      yield* process.fallback.hold("clear")
+      const [afterFirst, afterSecond] = yield* Effect.replicateEffect(
+        Effect.gen(function* () {
+          yield* fails(process)
+          yield* recovers(process)
+          return yield* process.fallback.next("clear")
+        }),
+        2
+      )
+      yield* afterSecond!.execute
+      yield* afterFirst!.pass
+      yield* settleDown
+      yield* fails(process)
+      yield* process.run(Cache.set("k", "of the third outage"))
+      yield* recovers(process)
+      yield* process.run(Cache.invalidate("k"))
+      expect((yield* process.health).pendingInvalidations).toBe(0)
+      yield* process.fallback.next("clear")
+      yield* afterSecond!.reply
+      yield* settleDown
+      yield* fails(process)
+      expect(yield* get(process, "k")).toBe(undefined)
+      yield* process.fallback.release
     })
   )
 

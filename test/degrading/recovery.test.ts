@@ -17,6 +17,16 @@ const atOnce = Effect.withRandom(Random.fixed([0]))
 
 const pass = (by: number) => Effect.zipRight(TestClock.adjust(by), settleDown)
 
+/** One of several nodes is gone, with the keys that begin so. */
+const withNodeGone = Effect.map(MemoryBackend.make(), (server) => {
+  const gone = new BackendError({ backend: "memory", command: "any", reason: "Unavailable" })
+  const isGone = (key: string) => key.startsWith("larder:gone")
+  return {
+    ...server,
+    invalidate: (key: string) => (isGone(key) ? Effect.fail(gone) : server.invalidate(key))
+  }
+})
+
 describe("a probe", () => {
   it.scoped("is sent after openFor and not before, and two that are answered close it", () =>
     Effect.gen(function* () {
@@ -307,6 +317,115 @@ describe("what is pending", () => {
       const second = yield* process.next("invalidate")
       expect(second.keys).toEqual(["larder:fine"])
       yield* process.release
+    })
+  )
+
+  // One node of several is gone, and what is pending there cannot be confirmed.
+  for (const [name, dead, alive] of [
+    ["one key", 1, []],
+    ["two keys, and now and then one where it can", 2, ["k"]],
+    ["eight keys", 8, []]
+  ] as const) {
+    it.scoped(`at a node that is gone keeps no circuit open: ${name}`, () =>
+      Effect.gen(function* () {
+        const process = yield* atOnce(start({}, yield* withNodeGone))
+        yield* open(process)
+        for (let at = 0; at < dead; at++) yield* invalidates(process, `gone ${at}`)
+        process.faulty.trouble = undefined
+        let closed = 0
+        for (let second = 1; second <= 300; second++) {
+          yield* pass(1_000)
+          if (second % 20 === 0) yield* Effect.forEach(alive, (key) => invalidates(process, key))
+          yield* look(process)
+          if ((yield* process.circuit) === "closed") closed++
+        }
+        expect(closed).toBeGreaterThan(300 - 31)
+        expect((yield* process.health).pendingInvalidations).toBe(dead)
+      })
+    )
+  }
+
+  it.scoped("at a node that is gone does not open it: others read", () =>
+    Effect.gen(function* () {
+      const process = yield* atOnce(start({}, yield* withNodeGone))
+      for (let at = 0; at < 8; at++) {
+        yield* invalidates(process, `gone ${at}`)
+        yield* look(process)
+      }
+      for (let second = 0; second < 300; second++) {
+        yield* pass(1_000)
+        yield* look(process)
+        expect(yield* process.circuit).toBe("closed")
+      }
+    })
+  )
+
+  it.scoped("is tried again although others before it fail for good", () =>
+    Effect.gen(function* () {
+      const process = yield* atOnce(start({}, yield* withNodeGone))
+      for (let at = 0; at < 8; at++) {
+        yield* invalidates(process, `gone ${at}`)
+        yield* look(process)
+      }
+      process.faulty.trouble = "Unavailable"
+      yield* invalidates(process, "k")
+      process.faulty.trouble = undefined
+      yield* look(process)
+      yield* pass(10_000)
+      expect((yield* process.health).pendingInvalidations).toBe(8)
+    })
+  )
+
+  it.scoped("alone opens the circuit, if nobody else says that the server is there", () =>
+    Effect.gen(function* () {
+      const process = yield* atOnce(start())
+      process.faulty.trouble = "Unavailable"
+      yield* invalidates(process, "k")
+      yield* settleDown
+      expect(yield* process.circuit).toBe("closed")
+      yield* pass(1_600)
+      expect(yield* process.circuit).toBe("open")
+    })
+  )
+
+  // A `clear` has failed, and the next attempt behind is due in a while.
+  it.scoped(
+    "of a prefix is never cleared by a caller, who does not wait for the next attempt",
+    () =>
+      Effect.gen(function* () {
+        const process = yield* atOnce(start())
+        process.faulty.trouble = "Unavailable"
+        yield* process.run(Cache.clear)
+        yield* settleDown
+        process.faulty.trouble = undefined
+        const sent = yield* countSent(process)
+        yield* process.run(Cache.set("k", 1))
+        expect(yield* sentAfter(process, sent)).toEqual([])
+        yield* pass(10_000)
+        expect((yield* process.health).pendingInvalidations).toBe(0)
+      })
+  )
+
+  it.scoped("of a prefix that is being cleared is waited for by a set, for a second", () =>
+    Effect.gen(function* () {
+      const process = yield* atOnce(start())
+      yield* process.hold("clear")
+      const clearing = yield* Effect.fork(process.run(Cache.clear))
+      yield* process.next("clear")
+      yield* Fiber.interrupt(clearing)
+      const replay = yield* process.next("clear")
+      const late = yield* Effect.fork(process.run(Cache.set("late", 1)))
+      yield* pass(999)
+      const early = yield* Effect.fork(process.run(Cache.set("in time", 1)))
+      yield* settleDown
+      expect(yield* Fiber.poll(late)).toEqual(Option.none())
+      yield* pass(1)
+      yield* Fiber.join(late)
+      yield* replay.pass
+      yield* Fiber.join(early)
+      yield* settleDown
+      expect(yield* process.run(Cache.get("in time"))).toEqual(Option.some(1))
+      expect(yield* process.run(Cache.get("late"))).toEqual(Option.none())
     })
   )
 

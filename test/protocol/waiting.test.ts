@@ -63,6 +63,8 @@ inEveryWorld("a waiter", ({ advance, settleDown, startServer }) => {
       expect(yield* b).toBe(2)
       expect(row.reads).toBe(2)
       expect(countOf(yield* there.sent, "commit")).toBe(1)
+      // It was told what became of the holder: nobody has crashed.
+      expect((yield* there.run(Cache.counters)).takeovers).toBe(0)
     })
   )
 
@@ -337,6 +339,39 @@ inEveryWorld("a waiter", ({ advance, settleDown, startServer }) => {
       }
       expect(yield* b).toBe(1)
       expect(yield* patient.sent).not.toContain("commit")
+    })
+  )
+
+  // As the next, but it hears of each value. Creators take longer than a lease lasts.
+  it.scoped("does not take for a crash what it heard was stored, however long that took", () =>
+    Effect.gen(function* () {
+      const [theirs, own] = [makeRow(), makeRow()]
+      const server = yield* startServer()
+      const here = yield* startProcess(server)
+      const there = yield* startProcess(server)
+      const build = Effect.gen(function* () {
+        const held = yield* heldLoad(theirs)
+        yield* Effect.fork(here.run(Cache.getOrCreate("k", held.create)))
+        yield* held.begun
+        return held
+      })
+      let { open } = yield* build
+      const b = yield* Effect.fork(there.run(Cache.getOrCreate("k", load(own))))
+      yield* settleDown
+      for (let replaced = 0; replaced < 3; replaced++) {
+        yield* advance("6 seconds")
+        yield* there.hold("getMany")
+        yield* open
+        const look = yield* there.next("getMany")
+        yield* here.run(Cache.invalidate("k"))
+        open = (yield* build).open
+        yield* there.release
+        yield* look.pass
+        yield* settleDown
+      }
+      yield* open
+      expect(yield* b).toBe(1)
+      expect(own.reads).toBe(0)
     })
   )
 

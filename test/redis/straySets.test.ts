@@ -3,12 +3,16 @@
  * asked for after one, and is confirmed, outlasts it.
  */
 import { expect, it } from "@effect/vitest"
+import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import { Cache } from "effect-larder"
+import { RedisClient } from "effect-larder/redis"
 import { FaultProxy } from "effect-larder/testing"
+import * as RedisBackend from "../../src/redis/RedisBackend.js"
 import { describeWithServer } from "../servers/describeWithServer.js"
 import { command, startRedis } from "../servers/redis.js"
 import { withLog } from "./log.js"
@@ -145,6 +149,31 @@ describeWithServer("a set on its way", ["redis-server", "libfaketimeMT.so.1"], (
         expect(yield* pendingOf(here)).toBe(0)
       })
     )
+  )
+
+  // EXEC is on its way, and will be refused │ its caller leaves │ a clear finds nothing │ the
+  // set begins anew: the value would be written after the clear.
+  it.scopedLive("without scripts, whose caller has left, is outlasted by a clear", () =>
+    Effect.gen(function* () {
+      const server = yield* startRedis({ own: true, scripting: false })
+      const proxy = yield* FaultProxy.make(server)
+      const built = yield* Layer.build(RedisClient.layer({ url: proxy.url }))
+      const backend = RedisBackend.make(Context.get(built, RedisClient))
+      yield* backend.set("larder:other", "so that it is known", 60_000)
+      yield* proxy.hold(([name]) => name === "exec")
+      const set = yield* Effect.fork(backend.set("larder:k", "old", 60_000))
+      const held = yield* proxy.next()
+      yield* proxy.hold(() => false)
+      yield* command(server, "SET", "larder:k", "another's")
+      yield* command(server, "DEL", "larder:k")
+      yield* Fiber.interrupt(set)
+      const clearing = yield* Effect.fork(backend.clear("larder:"))
+      yield* Effect.sleep("20 millis")
+      yield* held.pass
+      yield* Fiber.join(clearing)
+      yield* Effect.sleep("100 millis")
+      expect(yield* command(server, "GET", "larder:k")).toBe(null)
+    })
   )
 
   // The set is sent; the server's clock is set an hour forward; the set arrives.

@@ -2,6 +2,7 @@
 import { expect, it } from "@effect/vitest"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import { Socket } from "node:net"
 import { Strays } from "../../src/redis/strays.js"
 
@@ -24,8 +25,8 @@ it.scopedLive("on another connection, whichever of them was given up last", () =
     add("p:k", one, 12)
     add("p:k", one, 4)
     add("p:other", one, 40)
-    expect(yield* took(strays.outlast("p:k", other))).toBeGreaterThan(10)
-    expect(yield* took(strays.outlast("p:k", other))).toBeLessThan(1)
+    expect(yield* took(strays.outlast("p:k", () => other))).toBeGreaterThan(10)
+    expect(yield* took(strays.outlast("p:k", () => other))).toBeLessThan(1)
   })
 )
 
@@ -33,9 +34,9 @@ it.scopedLive("on the same connection for none, unless there were several", () =
   Effect.gen(function* () {
     const { add, strays, took } = start()
     add("p:k", one, 10)
-    expect(yield* took(strays.outlast("p:k", one))).toBeLessThan(1)
+    expect(yield* took(strays.outlast("p:k", () => one))).toBeLessThan(1)
     add("p:k", other, 5)
-    expect(yield* took(strays.outlast("p:k", other))).toBeGreaterThan(7)
+    expect(yield* took(strays.outlast("p:k", () => other))).toBeGreaterThan(7)
   })
 )
 
@@ -43,7 +44,7 @@ it.scopedLive("on a connection that nobody can name for all", () =>
   Effect.gen(function* () {
     const { add, strays, took } = start()
     add("p:k", undefined, 8)
-    expect(yield* took(strays.outlast("p:k", undefined))).toBeGreaterThan(6)
+    expect(yield* took(strays.outlast("p:k", () => undefined))).toBeGreaterThan(6)
   })
 )
 
@@ -53,16 +54,31 @@ it.scopedLive("of a prefix for all that begin so, and for no other", () =>
     add("p:a:1", one, 10)
     add("p:a:2", one, 5)
     add("p:b:1", one, 40)
-    expect(yield* took(strays.outlastAll("p:c:", other))).toBeLessThan(1)
-    expect(yield* took(strays.outlastAll("p:a:", other))).toBeGreaterThan(8)
-    expect(yield* took(strays.outlastAll("p:a:", other))).toBeLessThan(1)
+    expect(yield* took(strays.outlastAll("p:c:", () => other))).toBeLessThan(1)
+    expect(yield* took(strays.outlastAll("p:a:", () => other))).toBeGreaterThan(8)
+    expect(yield* took(strays.outlastAll("p:a:", () => other))).toBeLessThan(1)
   })
+)
+
+it.scopedLive(
+  "for those, too, that are given up while it waits, and goes by the next connection",
+  () =>
+    Effect.gen(function* () {
+      const { add, strays, took } = start()
+      let socket = other
+      add("p:k", one, 5)
+      const wait = yield* Effect.fork(took(strays.outlast("p:k", () => socket)))
+      yield* Effect.sleep(20)
+      add("p:k", other, 15)
+      socket = new Socket()
+      expect(yield* Fiber.join(wait)).toBeGreaterThan(13)
+    })
 )
 
 it.scopedLive("for none whose time was over when it was given up", () =>
   Effect.gen(function* () {
     const { add, strays, took } = start()
     add("p:k", one, -1)
-    expect(yield* took(strays.outlast("p:k", other))).toBeLessThan(1)
+    expect(yield* took(strays.outlast("p:k", () => other))).toBeLessThan(1)
   })
 )
