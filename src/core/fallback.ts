@@ -14,6 +14,7 @@ import type { CacheCodec } from "./codec.js"
 import { guarded } from "./guard.js"
 import * as Late from "./late.js"
 import { fullKey } from "./path.js"
+import { wrong } from "./option.js"
 import type { Service } from "./service.js"
 import { settings as check, type SharedCacheOptions } from "./settings.js"
 import { standingBy, usedInOutages, whileUsed } from "./standby.js"
@@ -22,7 +23,8 @@ import { standingBy, usedInOutages, whileUsed } from "./standby.js"
  * Settings of a cache with a fallback.
  *
  * - `recovery`: when to try again to build a backend that could not be built; default
- *   after 1 second, then at intervals that grow to 15 seconds, with jitter
+ *   after 1 second, then at intervals that grow to 15 seconds, with jitter. At most ten
+ *   times a second, whatever it says; when it ends, the backend is given up
  *
  * @since 0.1.0
  * @category models
@@ -43,6 +45,9 @@ export const make = <E, R, E2, R2>(
 ): Effect.Effect<Service, E2, R | R2 | Scope.Scope> =>
   Effect.gen(function* () {
     const settings = check(options, options)
+    if (!Schedule.isSchedule(recovery)) {
+      throw wrong("recovery", recovery, 'a schedule: Schedule.spaced("5 seconds")')
+    }
     const backend = yield* Late.build(Layer.tap(primary, suits(settings.codec)), recovery)
     const built = yield* Layer.build(Layer.tap(fallback, suits(settings.codec)))
     const other = guarded(Context.get(built, CacheBackend))

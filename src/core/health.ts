@@ -32,25 +32,34 @@ const troubles = (
   const all: Array<string> = []
   if (status?.isReachable === false) all.push(unreachable(name, status))
   if (breaker !== undefined && breaker.unsafeState() !== "closed") {
-    const seconds = Math.ceil(breaker.unsafeRetryAfter() / 1_000)
-    const next = seconds > 0 ? `in ${seconds} s` : "now"
     const why = lastError === undefined ? "" : ` The last error: ${lastError}.`
-    all.push(
-      `The circuit to ${name} is ${breaker.unsafeState()}: ${degraded} It is tried again ${next}.${why}`
-    )
+    const next = status?.isGivenUp === true ? givenUp : nextTry(breaker.unsafeRetryAfter())
+    all.push(`The circuit to ${name} is ${breaker.unsafeState()}: ${degraded} ${next}${why}`)
   } else if (all.length > 0) {
     all.push(`So ${degraded}`)
   } else if (capabilities.keeps === false) {
     all.push(`${name} keeps nothing: ${degraded}`)
   }
   if (pending.size > 0) {
+    // One that stands for too many keys, and a backend that came late and cannot clear.
+    const isStuck = pending.isOverflowing && !capabilities.scan
+    const remedy = isStuck
+      ? `${name} cannot clear them: start this program again.`
+      : "They are replayed by themselves."
     all.push(
       `${name} has not confirmed ${pending.size} invalidation(s): until it does, these keys ` +
-        "are built in this process. They are replayed by themselves."
+        `are built in this process. ${remedy}`
     )
   }
   return all.join(" ")
 }
+
+const nextTry = (millis: number): string => {
+  const seconds = Math.ceil(millis / 1_000)
+  return `It is tried again ${seconds > 0 ? `in ${seconds} s` : "now"}.`
+}
+
+const givenUp = "It is given up: mend that, and start this program again."
 
 const degraded = "nothing is read from it or stored there, and each process builds what it needs."
 

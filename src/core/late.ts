@@ -4,11 +4,12 @@
  */
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as ExecutionStrategy from "effect/ExecutionStrategy"
 import * as Layer from "effect/Layer"
-import type * as Schedule from "effect/Schedule"
+import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import {
@@ -17,6 +18,9 @@ import {
   CacheBackend,
   type Signal
 } from "../port/CacheBackend.js"
+
+/** A schedule without delays, and a layer that fails at once, would leave no time for anybody. */
+const shortestPause = Duration.millis(100)
 
 /** What is told of the subscriptions that were asked for before it was there. */
 interface Listening {
@@ -53,9 +57,14 @@ export const build = <E, R>(
     })
     yield* again.pipe(
       Effect.tapError((error) => Effect.sync(() => late.failed(error))),
-      Effect.retry(recovery),
+      Effect.retry(
+        Schedule.modifyDelay(recovery, (_, delay) => Duration.max(delay, shortestPause))
+      ),
       Effect.flatMap((backend) => late.arrived(backend)),
-      Effect.catchAllCause((cause) => Effect.logError("The backend of a cache is given up", cause)),
+      Effect.catchAllCause((cause) => {
+        late.givenUp()
+        return Effect.logError("The backend of a cache is given up", cause)
+      }),
       Effect.interruptible,
       Effect.forkScoped
     )
@@ -76,13 +85,15 @@ const buildIn = <E, R>(scope: Scope.Scope, layer: Layer.Layer<CacheBackend, E, R
 class Late implements CacheBackend {
   private current: CacheBackend
   private isThere = false
+  private isGivenUp = false
   private readonly listening: Array<Listening> = []
 
   constructor(private error: unknown) {
     this.current = absent(() => ({
       address: "an address not reached yet",
       isReachable: false,
-      reason: this.reason
+      reason: this.reason,
+      isGivenUp: this.isGivenUp
     }))
   }
 
@@ -92,6 +103,10 @@ class Late implements CacheBackend {
 
   failed(error: unknown): void {
     this.error = error
+  }
+
+  givenUp(): void {
+    this.isGivenUp = true
   }
 
   arrived(backend: CacheBackend): Effect.Effect<void> {

@@ -79,6 +79,11 @@ export class Pending {
     return this.keys.size + this.starts.size
   }
 
+  /** Were there too many keys? */
+  get isOverflowing(): boolean {
+    return this.starts.get("")?.isOverflow ?? false
+  }
+
   has(key: string): boolean {
     if (this.size === 0) return false
     if (this.keys.has(key)) return true
@@ -89,17 +94,16 @@ export class Pending {
   add(kind: Unconfirmed["kind"], target: string): void {
     const records = this.recordsOf(kind)
     const isNew = !records.has(target)
-    const isOverflow = (target: string) => records.get(target)?.isOverflow ?? false
     if (kind === "key" && isNew && records.size >= maxKeys && this.replay.canClear()) {
       this.keys.clear()
       return this.put("start", "", true)
     }
     if (kind === "start" && isNew && records.size >= maxStarts) {
-      const stands = isOverflow("")
+      const stands = this.isOverflowing
       records.clear()
       return this.put(kind, "", stands)
     }
-    this.put(kind, target, isOverflow(target))
+    this.put(kind, target, records.get(target)?.isOverflow ?? false)
   }
 
   private put(kind: Unconfirmed["kind"], target: string, isOverflow: boolean): void {

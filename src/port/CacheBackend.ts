@@ -92,6 +92,8 @@ export interface BackendStatus {
   readonly isReachable: boolean
   /** Why it could not, if that is known: neither values nor secrets. */
   readonly reason?: string | undefined
+  /** Nothing will make it reachable but a new start of the program. Left out: something may. */
+  readonly isGivenUp?: boolean | undefined
 }
 
 /**

@@ -14,7 +14,15 @@ import type * as Scope from "effect/Scope"
 import type { Cluster, Redis } from "ioredis"
 import type { BackendError } from "../port/CacheBackend.js"
 import { slotOf } from "../policy/keys.js"
-import { fault, type Handle, messageOf, noConnection, type Sender, send } from "./driver.js"
+import {
+  fault,
+  type Handle,
+  messageOf,
+  noConnection,
+  type Sender,
+  send,
+  socketOf
+} from "./driver.js"
 import { ServerClock } from "./serverClock.js"
 
 /** Between two samples of a server's clock: what drifts more than that is broken. */
@@ -148,10 +156,12 @@ export const open = (make: () => Handle): Effect.Effect<Link, never, Scope.Scope
       const node = handle.isCluster ? shape.nodeOf(wireKey) : undefined
       return (node && clocks.get(nameOf(node))) ?? main
     }
+    // A socket that was given up is told to be closed a moment later.
+    const isUp = () => isReady && socketOf(handle)?.destroyed !== true
     const link: Link = {
-      sender: () => (isReady ? handle : undefined),
-      nodeOf: (wireKey) => (isReady ? shape.nodeOf(wireKey) : undefined),
-      nodes: () => (isReady ? shape.nodes() : []),
+      sender: () => (isUp() ? handle : undefined),
+      nodeOf: (wireKey) => (isUp() ? shape.nodeOf(wireKey) : undefined),
+      nodes: () => (isUp() ? shape.nodes() : []),
       clockOf,
       resample: (wireKey) =>
         Effect.suspend(() => {
@@ -159,7 +169,7 @@ export const open = (make: () => Handle): Effect.Effect<Link, never, Scope.Scope
           return node === undefined ? Effect.void : sampleOf(node)
         }),
       epoch: Effect.suspend(() =>
-        isReady
+        isUp()
           ? Effect.map(shape.layout, (layout) => ({
               name: `${connection} ${layout}`,
               isMoving: layout.includes("[")
@@ -168,7 +178,7 @@ export const open = (make: () => Handle): Effect.Effect<Link, never, Scope.Scope
       ),
       turn: Effect.unsafeMakeSemaphore(1),
       isScriptable: true,
-      trouble: () => (isReady ? undefined : messageOf(lastError)),
+      trouble: () => (isUp() ? undefined : messageOf(lastError)),
       firstAttempt: Deferred.await(first)
     }
     handle.on("ready", () => {

@@ -90,6 +90,10 @@ interface Address {
 
 export const defaultLimits: Limits = { connectTimeout: 5_000, commandTimeout: 1_000 }
 
+/** Not as JSON, for which NaN is null. */
+const shown = (given: unknown): string =>
+  typeof given === "string" ? JSON.stringify(given) : String(given)
+
 /** A wrong setting, with what would be right: a defect of whoever wrote it. */
 const wrong = (setting: string, given: string, allowed: string): Error =>
   new Error(`Redis setting ${setting} is ${given}; allowed: ${allowed}`)
@@ -153,7 +157,7 @@ const millis = (
   const decoded = Duration.decodeUnknown(given)
   const value = decoded._tag === "Some" ? Math.ceil(Duration.toMillis(decoded.value)) : NaN
   if (value >= 1 && value <= 2 ** 31 - 1) return value
-  throw wrong(setting, String(given), "a duration of 1 millisecond to 24 days")
+  throw wrong(setting, shown(given), "a duration of 1 millisecond to 24 days")
 }
 
 const addressOf = (setting: string, text: string): Address => {
@@ -169,7 +173,13 @@ const addressOf = (setting: string, text: string): Address => {
 const databaseOf = (setting: string, given: string | number): number => {
   const database = typeof given === "string" && !/^\d+$/.test(given) ? NaN : Number(given)
   if (Number.isSafeInteger(database) && database >= 0) return database
-  throw wrong(setting, JSON.stringify(given), "a whole number from 0 up")
+  throw wrong(setting, shown(given), "a whole number from 0 up")
+}
+
+/** What is no `Redacted` is shown to nobody: it may be the password itself. */
+const secretOf = (setting: string, given: Redacted.Redacted): string => {
+  if (Redacted.isRedacted(given)) return Redacted.value(given)
+  throw wrong(setting, hidden, "Redacted.make(password)")
 }
 
 const parseUrl = (text: string): RedisOptions => {
@@ -233,7 +243,7 @@ export const decode = (options: RedisClientOptions): Settings => {
       : {}),
     ...(database !== undefined && { db: databaseOf("database", database) }),
     ...(username !== undefined && { username }),
-    ...(password !== undefined && { password: Redacted.value(password) }),
+    ...(password !== undefined && { password: secretOf("password", password) }),
     ...(tls !== undefined && tls !== false && { tls: tls === true ? {} : tls }),
     ...(sentinels !== undefined && sentinelOptions(sentinels, tls, limits))
   }
@@ -268,7 +278,9 @@ const sentinelOptions = (
     // One that is silent would keep the others from being asked.
     sentinelCommandTimeout: commandTimeout,
     ...(username !== undefined && { sentinelUsername: username }),
-    ...(password !== undefined && { sentinelPassword: Redacted.value(password) }),
+    ...(password !== undefined && {
+      sentinelPassword: secretOf("sentinels (their password)", password)
+    }),
     ...(tls !== undefined && tls !== false && { enableTLSForSentinelMode: true })
   }
 }

@@ -183,6 +183,8 @@ describe("a primary that cannot be built", () => {
       expect(yield* process.health).toMatchObject({ healthy: false, pendingInvalidations: 1 })
       yield* process.run(Cache.getOrCreate("k", Effect.succeed(1)))
       expect(yield* process.run(Cache.get("k"))).toEqual(Option.none())
+      const { reason } = yield* process.health
+      expect(Option.getOrThrow(reason)).toContain("cannot clear them: start this program again.")
     })
   )
 
@@ -196,6 +198,8 @@ describe("a primary that cannot be built", () => {
         expect(yield* process.run(Cache.getOrCreate("k", Effect.succeed(1)))).toBe(1)
         const { reason } = yield* process.health
         expect(Option.getOrThrow(reason)).toContain("no server yet")
+        expect(Option.getOrThrow(reason)).toContain("given up: mend that, and start this program")
+        expect(Option.getOrThrow(reason)).not.toContain("tried again")
       })
     )
   )
@@ -235,6 +239,25 @@ describe("a primary that cannot be built", () => {
         attempts.push((yield* Clock.currentTimeMillis) - before)
       }
       expect(attempts).toEqual([800, 1_000, 1_200])
+    })
+  )
+
+  it.scoped("is built again ten times a second at most, whatever the schedule says", () =>
+    Effect.gen(function* () {
+      const { primary } = yield* start(100, { recovery: Schedule.forever })
+      yield* pass(1_000)
+      expect(primary.attempts).toBe(11)
+    })
+  )
+
+  it.effect("is a defect to be tried again by what is no schedule", () =>
+    Effect.gen(function* () {
+      const recovery = "5 seconds" as never
+      const layer = Cache.withFallback(NoopCache.backend, NoopCache.backend, { recovery })
+      const exit = yield* Effect.exit(Effect.scoped(Layer.build(layer)))
+      expect(Exit.isFailure(exit) && Cause.pretty(exit.cause)).toContain(
+        'recovery is "5 seconds"; allowed: a schedule: Schedule.spaced("5 seconds")'
+      )
     })
   )
 

@@ -240,13 +240,18 @@ const wrong: ReadonlyArray<readonly [said: string, options: RedisClientOptions]>
   ["maxConnections is NaN; allowed", { maxConnections: Number.NaN }],
   ["database is -1; allowed: a whole number from 0 up", { database: -1 }],
   ["database is 0.5; allowed", { database: 0.5 }],
+  ["database is NaN; allowed", { database: Number.NaN }],
+  [
+    "password is not shown here, for it may hold a password; allowed: Redacted.make(password)",
+    { password: "secret" as never }
+  ],
   ['database) is "first"; allowed: a whole number from 0 up', { url: "redis://h/first" }],
   ['database) is "0x10"; allowed', { url: "redis://h/0x10" }],
   ['database) is " "; allowed', { url: "redis://h/%20" }],
-  ["connectTimeout is soon; allowed: a duration of", { connectTimeout: "soon" as never }],
+  ['connectTimeout is "soon"; allowed: a duration of', { connectTimeout: "soon" as never }],
   ["connectTimeout is 0; allowed", { connectTimeout: 0 }],
   [
-    "commandTimeout is 25 days; allowed: a duration of 1 millisecond to 24 days",
+    'commandTimeout is "25 days"; allowed: a duration of 1 millisecond to 24 days',
     { commandTimeout: "25 days" }
   ],
   ["commandTimeout is Infinity; allowed", { commandTimeout: Infinity }],
