@@ -37,6 +37,7 @@ export interface Unconfirmed {
   readonly target: string
   /** It stands for keys that were too many: a backend that cannot clear has not confirmed it. */
   readonly isOverflow: boolean
+  /** Has an attempt begun? */
   isTried: boolean
   /** One attempt at a time: whoever comes meanwhile is content with what comes of it. */
   isUnderWay: boolean
