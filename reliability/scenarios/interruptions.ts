@@ -74,6 +74,11 @@ export const interruptions = (lasts: Duration.DurationInput) =>
           Effect.repeat(trouble, { until: () => machineMillis() > until })
         )
         yield* untilWell([path, other.path])
+        // One that listens may have begun to connect just as the network swallowed everything.
+        yield* Effect.repeat(leftovers, {
+          until: ({ sockets }) => sockets >= before.sockets,
+          schedule: Schedule.spaced("100 millis")
+        }).pipe(Effect.timeout("20 seconds"))
         const permits = successThreshold - (yield* permitsOf(breaker))
         const after = yield* leftovers
         const leases = yield* command(server, "KEYS", "larder!lease:*")

@@ -15,6 +15,11 @@ export interface Dialect {
   readonly cast: Readonly<Record<ParameterType, string>>
   /** What an INSERT ends with, so that it takes the place of what has the key. */
   readonly onConflict: (columns: ReadonlyArray<string>) => string
+  /**
+   * Which rows a DELETE removes, of those with these ids that are so. It locks them in the order
+   * of their ids: two who write and remove the same entries at once wait, and do not deadlock.
+   */
+  readonly amongLocked: (table: string, condition: string) => string
   /** What a DELETE ends with, so that it gives a row for each it has removed; empty: it says their number. */
   readonly returning: string
   /** Creates the table and its index, unless they are there. */

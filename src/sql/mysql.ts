@@ -10,6 +10,8 @@ export const mysql: Dialect = {
   // MariaDB does not know `AS excluded`, which MySQL would rather have.
   onConflict: (columns) =>
     `ON DUPLICATE KEY UPDATE ${columns.map((it) => `${it} = VALUES(${it})`).join(", ")}`,
+  // It scans, and so locks, in the order of the ids: a table is the index of them.
+  amongLocked: (_, condition) => condition,
   // MySQL has no RETURNING.
   returning: "",
   create: ({ index, table }) => [

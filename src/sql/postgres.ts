@@ -10,6 +10,9 @@ export const postgres: Dialect = {
   cast: { bytes: "::bytea", integer: "::bigint", text: "::text" },
   onConflict: (columns) =>
     `ON CONFLICT (id) DO UPDATE SET ${columns.map((it) => `${it} = excluded.${it}`).join(", ")}`,
+  // By itself it locks in the order of its scan, which in a small table is that of the file.
+  amongLocked: (table, condition) =>
+    `id IN (SELECT id FROM ${table} WHERE ${condition} ORDER BY id FOR UPDATE)`,
   returning: "RETURNING 1",
   create: ({ index, table }) => [
     `CREATE TABLE IF NOT EXISTS ${table} (

@@ -9,6 +9,8 @@ export const sqlite: Dialect = {
   cast: { bytes: "", integer: "", text: "" },
   onConflict: (columns) =>
     `ON CONFLICT (id) DO UPDATE SET ${columns.map((it) => `${it} = excluded.${it}`).join(", ")}`,
+  // It has one writer at a time.
+  amongLocked: (_, condition) => condition,
   returning: "RETURNING 1",
   create: ({ index, table }) => [
     `CREATE TABLE IF NOT EXISTS ${table} (

@@ -36,6 +36,11 @@ export const statementsOf = (dialect: Dialect, table: string): Statements => {
   const columns = `version, created_at, expires_at, metadata, value, ${isOver} AS is_over`
   const isAmong = (ids: number) => `id IN (${list(ids, (index) => parameter(index + 1))})`
   const range = `id >= ${parameter(1)} AND id < ${parameter(2)} AND ${isLive} ORDER BY id`
+  const remove = (ids: number, condition: string): string => {
+    const which = `${isAmong(ids)} AND ${condition}`
+    const inOrder = ids === 1 ? which : dialect.amongLocked(table, which)
+    return `DELETE FROM ${table} WHERE ${inOrder} ${returning}`
+  }
   const conflicting = dialect.onConflict(columnNames.slice(1))
 
   return {
@@ -46,15 +51,9 @@ export const statementsOf = (dialect: Dialect, table: string): Statements => {
       const rows = list(entries, (index) => rowOf(dialect, index * parametersOfRow))
       return `INSERT INTO ${table} (${columnNames.join(", ")}) VALUES ${rows} ${conflicting}`
     }),
-    deleteMany: remembered(
-      (ids) => `DELETE FROM ${table} WHERE ${isAmong(ids)} AND ${isLive} ${returning}`
-    ),
-    deleteExpired: remembered(
-      (ids) => `DELETE FROM ${table} WHERE ${isAmong(ids)} AND ${isOver} ${returning}`
-    ),
-    deleteOld: remembered(
-      (ids) => `DELETE FROM ${table} WHERE ${isAmong(ids)} AND ${isOld(ids + 1)} ${returning}`
-    ),
+    deleteMany: remembered((ids) => remove(ids, isLive)),
+    deleteExpired: remembered((ids) => remove(ids, isOver)),
+    deleteOld: remembered((ids) => remove(ids, isOld(ids + 1))),
     keys: `SELECT id, long_key FROM ${table} WHERE ${range} LIMIT ${pageOfKeys}`,
     entries: `SELECT id, long_key, ${columns} FROM ${table} WHERE ${range} LIMIT ${pageOfEntries}`,
     expired: `SELECT id FROM ${table} WHERE ${isOver} ORDER BY expires_at LIMIT ${pageOfKeys}`,

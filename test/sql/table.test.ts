@@ -4,6 +4,7 @@ import * as SqlClient from "@effect/sql/SqlClient"
 import * as Statement from "@effect/sql/Statement"
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -235,6 +236,31 @@ for (const { client, needs, title } of databases) {
               { version: title === "PostgreSQL" ? "0" : 0 }
             ])
           }).pipe(using({ table: "deadlocked" }))
+        )
+
+        // In the file the last entry is the first. Somebody has k0 │ all are removed │ the same
+        // asks for k9: if that had been locked before, each would wait for the other.
+        it.scoped("what is removed together is locked in the order of the ids", () =>
+          Effect.gen(function* () {
+            const sql = yield* SqlClient.SqlClient
+            const keys = Array.from({ length: 10 }, (_, index) => `k${index}`)
+            for (const key of keys.toReversed()) yield* Storage.set(key, 1)
+            const touch = (key: string) =>
+              sql`UPDATE ordered SET version = 1 WHERE id = ${Buffer.from(key)}`
+            const runFork = Runtime.runFork(yield* Effect.runtime<Storage>())
+            const [removing, took] = yield* sql.withTransaction(
+              Effect.gen(function* () {
+                yield* touch("k0")
+                // Outside of this transaction.
+                const removing = yield* Effect.sync(() => runFork(Storage.deleteMany(keys)))
+                yield* Effect.sleep(200)
+                const [took] = yield* Effect.timed(touch("k9"))
+                return [removing, took] as const
+              })
+            )
+            expect(Duration.toMillis(took)).toBeLessThan(500)
+            expect(yield* Fiber.join(removing)).toBe(10)
+          }).pipe(using({ table: "ordered" }))
         )
       }
 
