@@ -22,7 +22,7 @@ const maxStarts = 100
 const maxFailures = 5
 
 /** How long a caller waits for a prefix that is being cleared, in milliseconds. */
-const patience = 1_000
+const patience = 250
 
 /** How long the background waits between two rounds. */
 const backoff = Schedule.exponential("100 millis").pipe(

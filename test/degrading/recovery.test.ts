@@ -406,7 +406,7 @@ describe("what is pending", () => {
       })
   )
 
-  it.scoped("of a prefix that is being cleared is waited for by a set, for a second", () =>
+  it.scoped("of a prefix that is being cleared is waited for by a set, for a while", () =>
     Effect.gen(function* () {
       const process = yield* atOnce(start())
       yield* process.hold("clear")
@@ -415,7 +415,7 @@ describe("what is pending", () => {
       yield* Fiber.interrupt(clearing)
       const replay = yield* process.next("clear")
       const late = yield* Effect.fork(process.run(Cache.set("late", 1)))
-      yield* pass(999)
+      yield* pass(249)
       const early = yield* Effect.fork(process.run(Cache.set("in time", 1)))
       yield* settleDown
       expect(yield* Fiber.poll(late)).toEqual(Option.none())
